@@ -1,0 +1,98 @@
+//! Blocks of memory: where they come from, who owns them, how their bytes are addressed.
+//!
+//! - [`MemoryBlock`]: a piece of memory with one owner, which gives it back when dropped.
+//! - [`HeapAllocator`] and [`OffHeapAllocator`] behind [`MemoryAllocator`]: blocks of the two
+//!   [`MemoryMode`]s under a limit, with freed blocks kept to be used again.
+//! - [`PageAddress`] and [`PackedRecordPointer`]: places in a task's pages, in 64 bits.
+//! - [`testing::FailingAllocator`]: for tests of what happens when memory runs out.
+//!
+//! It is not: a general-purpose allocator (blocks are pages and buffers, not objects), nor the place
+//! that decides who may have memory. That is counted above; an allocator's limit is the last line.
+//!
+//! # Keeping freed blocks
+//!
+//! Touching fresh memory costs about a hundred times as much as touching memory again, so freed
+//! blocks of 64 KiB and more are kept, in *size classes*: powers of two with four steps each (64,
+//! 80, 96, 112, 128, 160, ... KiB). A request is served by a kept block of its class or the next,
+//! and what that has too much goes back to the system at once. Spark keeps blocks by exact size,
+//! without bound, and doesn't count them.
+//!
+//! - Blocks are made exactly as large as asked for (rounded to 8 bytes, or to a page of the system
+//!   where they are mapped). Who wants whole classes, which are used again best, asks for
+//!   [`good_size`](MemoryAllocator::good_size) and reserves that: rounding is granted, not hidden.
+//! - So a limit of N bytes holds N bytes of blocks, of whatever sizes. Blocks in use and kept ones
+//!   together never pass it: kept ones are given back first, oldest first, and stay counted until
+//!   the system has them. Only rounding is on top, when blocks of odd sizes fill the whole limit;
+//!   [`AllocatorStats::rounding`] shows it.
+//! - Kept blocks are bounded and aged ([`AllocatorOptions`]), and [`trim`](MemoryAllocator::trim)
+//!   gives them back.
+//! - The lock inside is held for counting and picking. Mapping, unmapping, filling and freeing
+//!   happen outside it.
+//!
+//! # Example
+//!
+//! ```
+//! use mem_block::{AllocatorOptions, AllocError, MemoryAllocator, OffHeapAllocator};
+//!
+//! # fn main() -> Result<(), AllocError> {
+//! const MIB: u64 = 1 << 20;
+//! let memory = OffHeapAllocator::new(AllocatorOptions::limited(4 * MIB));
+//!
+//! // A block that is freed serves the next request, though that is a byte smaller.
+//! let mut block = memory.allocate(MIB + 1)?;
+//! block.as_mut_slice()[0] = 42;
+//! let place = block.location();
+//! block.free();
+//! assert_eq!(memory.live_bytes(), 0);
+//! assert!(memory.kept_bytes() > MIB);
+//! let block = memory.allocate(MIB)?;
+//! assert_eq!(block.location(), place);
+//! assert_eq!(block.as_slice()[0], 42);
+//!
+//! // The limit holds, and the refusal says what was in the way.
+//! let error = memory.allocate(4 * MIB).unwrap_err();
+//! assert_eq!(
+//!     error.to_string(),
+//!     "4194304 bytes of off-heap memory are not free: 1048576 of at most 4194304 are in use",
+//! );
+//!
+//! // Kept blocks never are: they make room.
+//! drop(block);
+//! let whole = memory.allocate(4 * MIB)?;
+//! assert_eq!((whole.len(), memory.kept_bytes()), (4 * MIB, 0));
+//!
+//! // Asking for whole classes.
+//! assert_eq!(memory.good_size(MIB + 1), MIB + MIB / 4);
+//! assert_eq!(memory.good_size(MIB), MIB);
+//! # Ok(())
+//! # }
+//! ```
+#![deny(unsafe_code)] // one module, `raw`, is let off
+
+mod account;
+mod address;
+mod allocator;
+mod block;
+mod classes;
+mod error;
+mod free_lists;
+mod location;
+mod mapping;
+mod mode;
+mod packed;
+mod pool;
+mod raw;
+mod region;
+mod system;
+pub mod testing;
+
+pub use address::{
+    AddressError, MAX_PAGE_NUMBER, MAXIMUM_PAGE_SIZE_BYTES, PAGE_TABLE_SIZE, PageAddress,
+};
+pub use allocator::{AllocatorOptions, AllocatorStats, MemoryAllocator};
+pub use block::MemoryBlock;
+pub use error::AllocError;
+pub use location::{ARRAY_BASE_OFFSET, MemoryLocation, ObjectId};
+pub use mode::MemoryMode;
+pub use packed::{PackError, PackedRecordPointer};
+pub use system::{HeapAllocator, OffHeapAllocator};

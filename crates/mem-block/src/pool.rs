@@ -1,0 +1,286 @@
+//! What both allocators do with freed memory: keep it, use it again, give it back.
+//!
+//! One lock guards the counters and the lists. Regions are picked under it and mapped, unmapped,
+//! shortened or filled outside it. Memory that is on its way back to the system stays counted until
+//! it is there; an allocation that needs the room waits for it.
+
+mod state;
+#[cfg(all(test, not(mem_loom)))]
+mod tests;
+
+use crate::{
+    AllocError, AllocatorOptions, AllocatorStats, MemoryBlock, MemoryMode,
+    block::Home,
+    classes::{self, KEPT_FROM},
+    free_lists::List,
+    region::Region,
+};
+use mem_sync::{Condvar, Mutex, MutexGuard};
+use state::{Batch, State, Step};
+use std::{io, mem, sync::Arc};
+
+const CLEAN: u8 = 0xa5;
+const FREED: u8 = 0x5a;
+
+/// Where memory comes from and goes to.
+pub(crate) trait Source: Send + Sync + 'static {
+    /// The mode of blocks made of it.
+    fn mode(&self) -> MemoryMode;
+
+    /// Largest block in bytes.
+    fn max_block(&self) -> u64;
+
+    /// Bytes that a block of `size` bytes really takes, at least `size`.
+    fn capacity_for(&self, size: u64) -> u64;
+
+    /// Zeroed memory of `capacity` bytes, which [`capacity_for`](Self::capacity_for) gave.
+    fn obtain(&self, capacity: u64) -> Result<Region, io::ErrorKind>;
+
+    /// Gives memory back.
+    fn release(&self, region: Region) {
+        drop(region);
+    }
+
+    /// Gives all but the first `capacity` bytes back, if possible.
+    fn shrink(&self, region: &mut Region, capacity: u64) {
+        region.shrink(capacity);
+    }
+}
+
+/// Whether a block's first contents matter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Contents {
+    /// Anything.
+    Any,
+    /// Zeros.
+    Zeroed,
+}
+
+/// A source under a limit, with free lists.
+pub(crate) struct BlockPool<S> {
+    source: S,
+    debug_fill: bool,
+    kept_max: u64,
+    state: Mutex<State>,
+    released: Condvar,
+}
+
+impl<S: Source> BlockPool<S> {
+    pub(crate) fn new(source: S, options: AllocatorOptions) -> Arc<Self> {
+        Arc::new(Self {
+            source,
+            debug_fill: options.debug_fill,
+            kept_max: options.kept_max,
+            state: Mutex::new(State::new(options)),
+            released: Condvar::new(),
+        })
+    }
+
+    pub(crate) fn mode(&self) -> MemoryMode {
+        self.source.mode()
+    }
+
+    pub(crate) fn stats(&self) -> AllocatorStats {
+        self.state.lock().account.stats()
+    }
+
+    pub(crate) fn good_size(&self, size: u64) -> u64 {
+        let max = self.source.max_block();
+        match classes::round_up(size).map(|class| self.source.capacity_for(class)) {
+            Some(class) if class <= max => class,
+            _ => size,
+        }
+    }
+
+    pub(crate) fn allocate(
+        self: &Arc<Self>,
+        size: u64,
+        contents: Contents,
+    ) -> Result<MemoryBlock, AllocError> {
+        let mode = self.mode();
+        let max = self.source.max_block();
+        if size > max {
+            return Err(AllocError::TooLarge { mode, size, max });
+        }
+        let capacity = self.source.capacity_for(size);
+        let (mut region, fresh) = match self.reserve(size, capacity)? {
+            Some(kept) => (self.fitted(kept, capacity), false),
+            None => (self.fresh(size, capacity)?, true),
+        };
+        match contents {
+            Contents::Zeroed if !fresh => region.bytes_mut().fill(0),
+            Contents::Any if self.debug_fill => region.bytes_mut().fill(CLEAN),
+            Contents::Zeroed | Contents::Any => {}
+        }
+        let home: Arc<dyn Home> = Arc::<Self>::clone(self);
+        Ok(MemoryBlock::new(region, size, mode, home))
+    }
+
+    /// Counts the block and takes a kept region for it, or none if fresh memory has to be obtained.
+    fn reserve(&self, size: u64, capacity: u64) -> Result<Option<Region>, AllocError> {
+        let mut first = true;
+        loop {
+            let mut leaving = Batch::default();
+            let mut state = self.state.lock();
+            if mem::take(&mut first) {
+                state.grow_older(capacity);
+            }
+            let step = state.reserve(size, capacity, &mut leaving);
+            drop(state);
+            self.release(leaving);
+            match step {
+                Step::Reuse(region) => return Ok(Some(region)),
+                Step::Obtain => return Ok(None),
+                Step::Evicted => {}
+                Step::Wait => self.wait_for_release(),
+                Step::Refuse { live, limit } => {
+                    let mode = self.mode();
+                    return Err(AllocError::Limit {
+                        mode,
+                        size,
+                        live,
+                        limit,
+                    });
+                }
+            }
+        }
+    }
+
+    /// Waits until some of the memory that is on its way to the system has arrived. Whoever brings
+    /// it there waits for nobody.
+    fn wait_for_release(&self) {
+        let state = self.state.lock();
+        if state.account.stats().releasing > 0 {
+            drop(wait(&self.released, state));
+        }
+    }
+
+    /// Gives what is too much of a kept region back. If the system doesn't take it, it stays and is
+    /// counted.
+    fn fitted(&self, mut region: Region, capacity: u64) -> Region {
+        let had = region.capacity();
+        if had == capacity {
+            return region;
+        }
+        self.source.shrink(&mut region, capacity);
+        let has = region.capacity();
+        let mut state = self.state.lock();
+        state.account.released(had - has);
+        state.account.stayed(has - capacity);
+        drop(state);
+        self.released.notify_all();
+        region
+    }
+
+    /// Obtains memory that is already counted. Kept memory is given back before the system's
+    /// refusal is final.
+    fn fresh(&self, size: u64, capacity: u64) -> Result<Region, AllocError> {
+        let first = self.source.obtain(capacity);
+        let obtained = match first {
+            Err(_) if self.trim(u64::MAX) > 0 => self.source.obtain(capacity),
+            other => other,
+        };
+        obtained.map_err(|kind| {
+            self.state.lock().account.revoke(size, capacity);
+            let mode = self.mode();
+            AllocError::Refused { mode, size, kind }
+        })
+    }
+
+    pub(crate) fn trim(&self, bytes: u64) -> u64 {
+        self.shed(|_, shed| bytes.saturating_sub(shed))
+    }
+
+    pub(crate) fn set_limit(&self, bytes: u64) {
+        self.state.lock().account.set_limit(bytes);
+        self.shed_excess();
+    }
+
+    fn shed_excess(&self) {
+        self.shed(|state, _| state.excess());
+    }
+
+    /// Gives kept regions back, batch by batch, until `wanted` says 0 or none is left. It is asked
+    /// under the lock and told the bytes given back so far. Returns those bytes.
+    fn shed(&self, wanted: impl Fn(&State, u64) -> u64) -> u64 {
+        let mut shed = 0;
+        loop {
+            let mut leaving = Batch::default();
+            let mut state = self.state.lock();
+            let bytes = wanted(&state, shed);
+            state.evict(bytes, &mut leaving);
+            drop(state);
+            if leaving.is_empty() {
+                return shed;
+            }
+            shed += leaving.bytes();
+            self.release(leaving);
+        }
+    }
+
+    /// Brings evicted regions to the system, then stops counting them.
+    fn release(&self, leaving: Batch) {
+        if leaving.is_empty() {
+            return;
+        }
+        let bytes = leaving.bytes();
+        for region in leaving {
+            self.source.release(region);
+        }
+        self.state.lock().account.released(bytes);
+        self.released.notify_all();
+    }
+
+    /// Locks, with a slot for one more kept region of `capacity`; none if there is no memory for
+    /// the slot. Lists are made longer and dropped while the lock is free.
+    fn lock_with_slot(&self, capacity: u64) -> Option<MutexGuard<'_, State>> {
+        let mut state = self.state.lock();
+        while let Some(slots) = state.free.slots_wanted(capacity) {
+            drop(state);
+            let mut longer = List::new();
+            if longer.try_reserve_exact(slots).is_err() {
+                return None;
+            }
+            state = self.state.lock();
+            let retired = state.free.lengthen(capacity, longer);
+            if retired.capacity() > 0 {
+                drop(state);
+                drop(retired);
+                state = self.state.lock();
+            }
+        }
+        Some(state)
+    }
+}
+
+impl<S: Source> Home for BlockPool<S> {
+    fn take_back(&self, mut region: Region, len: u64) {
+        if self.debug_fill {
+            region.bytes_mut().fill(FREED);
+        }
+        let capacity = region.capacity();
+        let can_keep = (KEPT_FROM..=self.kept_max).contains(&capacity);
+        if can_keep && let Some(mut state) = self.lock_with_slot(capacity) {
+            state.keep(region, len);
+            let excess = state.excess();
+            drop(state);
+            if excess > 0 {
+                self.shed_excess();
+            }
+            return;
+        }
+        self.source.release(region);
+        self.state.lock().account.forget(len, capacity);
+    }
+}
+
+#[cfg(not(mem_loom))]
+fn wait<'a>(released: &Condvar, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+    released.wait(&mut state);
+    state
+}
+
+#[cfg(mem_loom)]
+fn wait<'a>(released: &Condvar, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+    released.wait(state)
+}
