@@ -107,7 +107,7 @@ impl Model<'_> {
 }
 
 proptest! {
-    #![proptest_config(cases(64))]
+    #![proptest_config(cases(32))]
 
     #[test]
     fn limits_hold_and_contents_stay(
