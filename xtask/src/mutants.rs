@@ -24,7 +24,11 @@ use mark::Mark;
 use verdict::{Report, Verdict};
 
 /// The crates whose sources may hold marks.
-const MARKED: &[&str] = &["crates/mem-sync/src", "crates/mem-pool/src"];
+const MARKED: &[&str] = &[
+    "crates/mem-sync/src",
+    "crates/mem-block/src",
+    "crates/mem-pool/src",
+];
 
 /// Where `enum Cause` is declared.
 const CAUSES: &str = "crates/mem-pool/src";

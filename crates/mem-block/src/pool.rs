@@ -151,7 +151,7 @@ impl<S: Source> BlockPool<S> {
     fn wait_for_release(&self) {
         let state = self.state.lock();
         if state.account.stats().releasing > 0 {
-            drop(wait(&self.released, state));
+            drop(self.released.wait(state));
         }
     }
 
@@ -168,6 +168,7 @@ impl<S: Source> BlockPool<S> {
         state.account.released(had - has);
         state.account.stayed(has - capacity);
         drop(state);
+        // mutant(release-notifies by an_allocation_waits_for_the_tail_that_another_cuts_off @ fitted): delete
         self.released.notify_all();
         region
     }
@@ -228,6 +229,7 @@ impl<S: Source> BlockPool<S> {
             self.source.release(region);
         }
         self.state.lock().account.released(bytes);
+        // mutant(release-notifies by an_allocation_waits_for_memory_that_another_gives_back @ release): delete
         self.released.notify_all();
     }
 
@@ -272,15 +274,4 @@ impl<S: Source> Home for BlockPool<S> {
         self.source.release(region);
         self.state.lock().account.forget(len, capacity);
     }
-}
-
-#[cfg(not(mem_loom))]
-fn wait<'a>(released: &Condvar, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
-    released.wait(&mut state);
-    state
-}
-
-#[cfg(mem_loom)]
-fn wait<'a>(released: &Condvar, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
-    released.wait(state)
 }

@@ -30,7 +30,7 @@ impl<T> Mutex<T> {
     }
 }
 
-/// loom's condition variable with parking_lot's signature for the untimed wait.
+/// loom's condition variable.
 #[derive(Debug, Default)]
 pub struct Condvar(loom::sync::Condvar);
 

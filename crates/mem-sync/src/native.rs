@@ -1,7 +1,35 @@
 //! The real primitives: parking_lot's locks, crossbeam's parking, the standard library's threads.
 
 pub use crossbeam_utils::sync::{Parker, Unparker};
-pub use parking_lot::{Condvar, Mutex, MutexGuard};
+pub use parking_lot::{Mutex, MutexGuard};
+
+/// parking_lot's condition variable with the standard library's signature, which loom's has too.
+#[derive(Debug, Default)]
+pub struct Condvar(parking_lot::Condvar);
+
+impl Condvar {
+    /// A new condition variable.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(parking_lot::Condvar::new())
+    }
+
+    /// Lets the lock go, waits for a notification, and takes the lock again. Can wake for no reason.
+    pub fn wait<'a, T>(&self, mut guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
+        self.0.wait(&mut guard);
+        guard
+    }
+
+    /// Wakes one waiting thread.
+    pub fn notify_one(&self) {
+        self.0.notify_one();
+    }
+
+    /// Wakes all waiting threads.
+    pub fn notify_all(&self) {
+        self.0.notify_all();
+    }
+}
 
 /// The standard library's atomics.
 pub mod atomic {
