@@ -1,0 +1,158 @@
+//! Where the bytes of one spill file are: the system's files, or a test's memory.
+
+use rustix::fs::{Advice, CWD, Mode, OFlags};
+use std::fmt::Debug;
+use std::fs::File;
+use std::io;
+use std::num::NonZeroU64;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+/// The bytes of one spill file. Reads may come from several threads at once.
+///
+/// The real one is [`File`]; [`testing`](crate::testing) has one that fails on demand.
+pub trait Storage: Debug + Send + Sync {
+    /// Writes some of `bytes` at `offset`; returns how many, at most their length.
+    ///
+    /// # Errors
+    ///
+    /// As the system reports them; [`io::ErrorKind::Interrupted`] is tried again.
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize>;
+
+    /// Reads at `offset` into the front of `room`; returns how many bytes, 0 at the end.
+    ///
+    /// # Errors
+    ///
+    /// As the system reports them; [`io::ErrorKind::Interrupted`] is tried again.
+    fn read_at(&self, room: &mut [u8], offset: u64) -> io::Result<usize>;
+
+    /// Cuts everything from `length` on, and gives its disk space back.
+    ///
+    /// # Errors
+    ///
+    /// As the system reports them.
+    fn truncate(&self, length: u64) -> io::Result<()>;
+
+    /// Is told that these bytes will be read soon.
+    fn will_need(&self, offset: u64, length: u64);
+}
+
+impl Storage for File {
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
+        FileExt::write_at(self, bytes, offset)
+    }
+
+    fn read_at(&self, room: &mut [u8], offset: u64) -> io::Result<usize> {
+        FileExt::read_at(self, room, offset)
+    }
+
+    fn truncate(&self, length: u64) -> io::Result<()> {
+        self.set_len(length)
+    }
+
+    fn will_need(&self, offset: u64, length: u64) {
+        if let Some(length) = NonZeroU64::new(length) {
+            // Advice that the system does not take costs speed only.
+            rustix::fs::fadvise(self, offset, Some(length), Advice::WillNeed).unwrap_or_default();
+        }
+    }
+}
+
+/// Makes the bytes of new spill files.
+pub trait StorageProvider: Debug + Send + Sync {
+    /// A new, empty file in `directory`, which nobody can find by a name.
+    ///
+    /// # Errors
+    ///
+    /// As the system reports them; the next directory is then tried.
+    fn create(&self, directory: &Path) -> io::Result<Box<dyn Storage>>;
+}
+
+/// The system's files, without a name.
+#[derive(Debug)]
+pub(crate) struct UnnamedFiles;
+
+impl StorageProvider for UnnamedFiles {
+    fn create(&self, directory: &Path) -> io::Result<Box<dyn Storage>> {
+        let file = match open_unnamed(directory, OFlags::EXCL, Mode::RUSR | Mode::WUSR)? {
+            Some(file) => file,
+            None => create_unlinked(directory)?,
+        };
+        Ok(Box::new(file))
+    }
+}
+
+/// Opens a file that never has a name, or `None` where the file system can't do that. With
+/// `OFlags::EXCL` it can't be given one later either.
+pub(crate) fn open_unnamed(
+    directory: &Path,
+    flags: OFlags,
+    mode: Mode,
+) -> io::Result<Option<File>> {
+    use rustix::io::Errno;
+    let flags = flags | OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+    match rustix::fs::openat(CWD, directory, flags, mode) {
+        Ok(descriptor) => Ok(Some(descriptor.into())),
+        Err(Errno::OPNOTSUPP | Errno::ISDIR) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The fallback: a file whose name is removed at once. A kill between the two calls leaves an
+/// empty file.
+fn create_unlinked(directory: &Path) -> io::Result<File> {
+    let (file, name) = tempfile::Builder::new()
+        .prefix(".spill-")
+        .tempfile_in(directory)?
+        .into_parts();
+    name.close()?;
+    Ok(file)
+}
+
+/// Writes all of `bytes`, in as many calls as that takes.
+pub(crate) fn write_fully(storage: &dyn Storage, bytes: &[u8], offset: u64) -> io::Result<()> {
+    // The sums of offsets stay below 2^63: the system refuses to write beyond.
+    let (mut rest, mut at) = (bytes, offset);
+    while !rest.is_empty() {
+        match storage.write_at(rest, at) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => {
+                rest = &rest[written..];
+                at += written as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Fills `room`, in as many calls as that takes; returns fewer bytes only where the file ends.
+pub(crate) fn read_fully(storage: &dyn Storage, room: &mut [u8], offset: u64) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < room.len() {
+        match storage.read_at(&mut room[filled..], offset + filled as u64) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fallback_leaves_no_name_either() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = create_unlinked(directory.path()).unwrap();
+        write_fully(&file, b"still writable", 5).unwrap();
+        let mut back = [0; 20];
+        assert_eq!(read_fully(&file, &mut back, 5).unwrap(), 14);
+        assert_eq!(&back[..14], b"still writable");
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
+    }
+}
