@@ -1,0 +1,315 @@
+//! The part of one mode's memory that tasks hold, and the rule by which they share it.
+
+use rustc_hash::FxHashMap;
+
+use crate::sum::{add, sub};
+use crate::task::TaskId;
+
+/// What the 1/N rule says to a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Share {
+    /// This many bytes, from 0 to what was asked.
+    Grant(u64),
+    /// The task is below its minimum share and could not even be brought up to it: it waits.
+    Wait,
+}
+
+/// One task's standing in a pool.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Account {
+    pub(crate) bytes: u64,
+    pub(crate) peak: u64,
+    /// Counts in N: it asked, and has not since released its last byte.
+    pub(crate) counted: bool,
+    /// Stays known at zero bytes, until the task ends.
+    pub(crate) registered: bool,
+    /// Requests of this task that are queued.
+    pub(crate) waiting: u32,
+}
+
+impl Account {
+    fn is_idle(&self) -> bool {
+        self.bytes == 0 && !self.counted && !self.registered && self.waiting == 0
+    }
+}
+
+/// Counts execution memory by task, in bytes. Spark's class of the same name, without the waiting:
+/// that is the ledger's. A task's registration is apart from its balance.
+#[derive(Debug, Clone, Default)]
+pub struct ExecutionMemoryPool {
+    pool_size: u64,
+    used: u64,
+    escrow: u64,
+    frozen: u64,
+    counted: u64,
+    holders: u64,
+    accounts: FxHashMap<TaskId, Account>,
+}
+
+impl ExecutionMemoryPool {
+    pub(crate) fn new(pool_size: u64) -> Self {
+        Self {
+            pool_size,
+            ..Self::default()
+        }
+    }
+
+    /// Bytes that the pool has.
+    #[must_use]
+    pub fn pool_size(&self) -> u64 {
+        self.pool_size
+    }
+
+    /// Bytes that tasks hold.
+    #[must_use]
+    pub fn used(&self) -> u64 {
+        self.used
+    }
+
+    /// Bytes that a request may take now: not used, not kept for the request they were freed for, not
+    /// owed to a lowered limit.
+    #[must_use]
+    pub fn free(&self) -> u64 {
+        self.pool_size
+            .saturating_sub(self.used)
+            .saturating_sub(self.escrow)
+            .saturating_sub(self.frozen)
+    }
+
+    /// N: the tasks between which the pool is shared now. A task counts from its first request
+    /// until it releases its last byte.
+    #[must_use]
+    pub fn active_tasks(&self) -> u64 {
+        self.counted
+    }
+
+    /// Bytes that `task` holds.
+    #[must_use]
+    pub fn held_by(&self, task: TaskId) -> u64 {
+        self.accounts.get(&task).map_or(0, |account| account.bytes)
+    }
+
+    /// The 1/2N..1/N rule: a task may hold up to `cap / N` bytes; below `pool_size / 2N` it waits
+    /// rather than take less than it asked for. `cap` is what all tasks together could ever have.
+    #[must_use]
+    pub fn share(&self, task: TaskId, bytes: u64, cap: u64) -> Share {
+        let tasks = self.counted.max(1);
+        let held = self.held_by(task);
+        let max_per_task = cap / tasks;
+        // fault(half-share): replace saturating_mul(2) => saturating_mul(3)
+        let min_per_task = self.pool_size / tasks.saturating_mul(2);
+        let grant = bytes
+            .min(max_per_task.saturating_sub(held))
+            .min(self.free());
+        if grant < bytes && add(held, grant) < min_per_task {
+            Share::Wait
+        } else {
+            Share::Grant(grant)
+        }
+    }
+
+    /// The tasks that hold something, with their bytes and peaks, in no order.
+    pub(crate) fn accounts(&self) -> impl Iterator<Item = (TaskId, Account)> + '_ {
+        self.accounts
+            .iter()
+            .map(|(task, account)| (*task, *account))
+    }
+
+    /// Tasks that hold more than nothing.
+    pub(crate) fn holders(&self) -> u64 {
+        self.holders
+    }
+
+    /// Spilled bytes that are kept for requests which have not come back for them yet.
+    pub(crate) fn kept(&self) -> u64 {
+        self.escrow
+    }
+
+    /// Makes `task` count in N. True where it did not yet: everybody's share has changed.
+    pub(crate) fn count_in(&mut self, task: TaskId) -> bool {
+        let account = self.accounts.entry(task).or_default();
+        let new = !account.counted;
+        account.counted = true;
+        self.counted = add(self.counted, u64::from(new));
+        new
+    }
+
+    /// Keeps the task's account, and its peak, from now until [`end`](Self::end).
+    pub(crate) fn register(&mut self, task: TaskId) {
+        self.accounts.entry(task).or_default().registered = true;
+    }
+
+    pub(crate) fn enqueue(&mut self, task: TaskId) {
+        let account = self.accounts.entry(task).or_default();
+        account.waiting = account
+            .waiting
+            .checked_add(1)
+            .expect("fewer waiters than 2^32");
+    }
+
+    pub(crate) fn dequeue(&mut self, task: TaskId) {
+        let account = self
+            .accounts
+            .get_mut(&task)
+            .expect("a queued task has an account");
+        account.waiting = account.waiting.checked_sub(1).expect("it was queued");
+        self.forget_if_idle(task);
+    }
+
+    pub(crate) fn peak_of(&self, task: TaskId) -> u64 {
+        self.accounts.get(&task).map_or(0, |account| account.peak)
+    }
+
+    /// Charges `bytes`, which are free, to `task`.
+    pub(crate) fn take(&mut self, task: TaskId, bytes: u64) {
+        assert!(bytes <= self.free(), "execution grants only what is free");
+        self.used = add(self.used, bytes);
+        let account = self.accounts.entry(task).or_default();
+        self.holders = add(self.holders, u64::from(account.bytes == 0 && bytes > 0));
+        account.bytes = add(account.bytes, bytes);
+        account.peak = account.peak.max(account.bytes);
+    }
+
+    /// Takes back at most what `task` holds; returns how much that was. A task that holds nothing
+    /// any more, and waits for nothing, no longer counts.
+    pub(crate) fn release(&mut self, task: TaskId, bytes: u64) -> u64 {
+        let Some(account) = self.accounts.get_mut(&task) else {
+            return 0;
+        };
+        let released = bytes.min(account.bytes);
+        account.bytes = sub(account.bytes, released);
+        self.used = sub(self.used, released);
+        if account.bytes == 0 {
+            self.holders = sub(self.holders, u64::from(released > 0));
+            if account.counted && account.waiting == 0 {
+                account.counted = false;
+                self.counted = sub(self.counted, 1);
+            }
+            self.forget_if_idle(task);
+        }
+        released
+    }
+
+    /// Takes back everything and forgets the task's registration. It does not count any longer, even
+    /// where one of its requests has yet to learn that it has ended.
+    pub(crate) fn end(&mut self, task: TaskId) -> u64 {
+        let Some(account) = self.accounts.get_mut(&task) else {
+            return 0;
+        };
+        account.registered = false;
+        let counted = std::mem::take(&mut account.counted);
+        self.counted = sub(self.counted, u64::from(counted));
+        self.release(task, u64::MAX)
+    }
+
+    pub(crate) fn hold(&mut self, bytes: u64) {
+        assert!(
+            bytes <= self.free(),
+            "only free bytes can be kept for a request"
+        );
+        self.escrow = add(self.escrow, bytes);
+    }
+
+    pub(crate) fn unhold(&mut self, bytes: u64) {
+        self.escrow = sub(self.escrow, bytes);
+    }
+
+    /// Makes exactly `bytes` of what is free unavailable; returns how many were so far.
+    pub(crate) fn freeze(&mut self, bytes: u64) -> u64 {
+        std::mem::replace(&mut self.frozen, bytes)
+    }
+
+    pub(crate) fn grow(&mut self, bytes: u64) {
+        self.pool_size = add(self.pool_size, bytes);
+    }
+
+    /// Shrinks the pool by bytes that are free.
+    pub(crate) fn shrink(&mut self, bytes: u64) {
+        assert!(bytes <= self.free(), "a pool shrinks by free bytes only");
+        self.pool_size = sub(self.pool_size, bytes);
+    }
+
+    fn forget_if_idle(&mut self, task: TaskId) {
+        if self.accounts.get(&task).is_some_and(Account::is_idle) {
+            self.accounts.remove(&task);
+        }
+    }
+
+    /// The books agree with themselves.
+    pub(crate) fn check(&self) {
+        let sum: u64 = self.accounts.values().map(|account| account.bytes).sum();
+        assert_eq!(sum, self.used, "the pool's use is the sum of its tasks'");
+        let counted = self
+            .accounts
+            .values()
+            .filter(|account| account.counted)
+            .count();
+        assert_eq!(
+            u64::try_from(counted),
+            Ok(self.counted),
+            "N is the number of counted tasks"
+        );
+        let holders = self
+            .accounts
+            .values()
+            .filter(|account| account.bytes > 0)
+            .count();
+        assert_eq!(
+            u64::try_from(holders),
+            Ok(self.holders),
+            "holders hold something"
+        );
+    }
+}
+
+#[cfg(all(test, not(mem_loom)))]
+mod tests {
+    use super::*;
+
+    const A: TaskId = TaskId::new(1);
+    const B: TaskId = TaskId::new(2);
+
+    fn pool(size: u64, held: &[(TaskId, u64)]) -> ExecutionMemoryPool {
+        let mut pool = ExecutionMemoryPool::new(size);
+        for (task, bytes) in held {
+            pool.count_in(*task);
+            pool.take(*task, *bytes);
+        }
+        pool
+    }
+
+    #[test]
+    fn a_lone_task_may_have_everything_and_then_nothing() {
+        let pool = pool(1000, &[(A, 900)]);
+        assert_eq!(pool.share(A, 200, 1000), Share::Grant(100));
+        assert_eq!(pool.share(A, 100, 1000), Share::Grant(100));
+    }
+
+    #[test]
+    fn below_half_a_share_a_task_waits() {
+        let mut pool = pool(1000, &[(A, 1000)]);
+        assert!(pool.count_in(B));
+        assert_eq!(pool.share(B, 250, 1000), Share::Wait);
+        pool.release(A, 250);
+        assert_eq!(pool.share(B, 250, 1000), Share::Grant(250));
+        assert_eq!(pool.share(B, 600, 1000), Share::Grant(250));
+    }
+
+    #[test]
+    fn a_cap_of_less_than_is_held_grants_nothing() {
+        let mut pool = pool(1000, &[(A, 700)]);
+        pool.count_in(B);
+        assert_eq!(pool.share(A, 10, 1000), Share::Grant(0));
+    }
+
+    #[test]
+    fn the_last_byte_ends_the_counting_but_not_a_registration() {
+        let mut pool = pool(100, &[(A, 60)]);
+        pool.register(A);
+        assert_eq!(pool.release(A, 1000), 60);
+        assert_eq!((pool.active_tasks(), pool.peak_of(A)), (0, 60));
+        pool.end(A);
+        assert_eq!(pool.peak_of(A), 0);
+        pool.check();
+    }
+}

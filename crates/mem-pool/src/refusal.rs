@@ -1,0 +1,190 @@
+//! A refusal, and what it can say of itself.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::evictor::EvictError;
+use crate::ledger::Ledger;
+use crate::policy::Limit;
+use crate::probe::Kind;
+use crate::reservation::Reservation;
+use crate::ticket::Ask;
+
+/// Why a request was refused. A kill, a missed deadline, an I/O error and a lack of memory differ.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Reason {
+    /// A limit.
+    Limit(Limit),
+    /// It would have had to wait, and was not allowed to.
+    WouldWait,
+    /// Everybody who holds memory was waiting too.
+    Deadlock,
+    /// It waited until its deadline.
+    Deadline,
+    /// It was cancelled while it waited.
+    Cancelled,
+    /// Blocks could not be evicted for it.
+    Evict(EvictError),
+}
+
+/// A request that was not granted, or not in full.
+///
+/// The facts are captured in constant time, when it is refused; the largest holders are looked up
+/// only when it is shown. What was granted in part is in [`kept`](Self::kept); dropping the refusal
+/// gives that back.
+#[derive(Debug)]
+pub struct Refusal {
+    ledger: Arc<Ledger>,
+    ask: Ask,
+    reason: Reason,
+    free: u64,
+    active_tasks: u64,
+    held: u64,
+    kept: Option<Reservation>,
+}
+
+impl Refusal {
+    pub(crate) fn capture(ledger: &Arc<Ledger>, ask: Ask, reason: Reason) -> Self {
+        let (free, active_tasks, held) = ledger.with_books(ask.mode(), |books| {
+            let free = match ask.kind() {
+                Kind::Execution => books.execution().free(),
+                Kind::Storage | Kind::Unroll => books.storage().free(),
+            };
+            let held = ask.task().map_or(0, |task| books.execution().held_by(task));
+            (free, books.execution().active_tasks(), held)
+        });
+        Self {
+            ledger: Arc::clone(ledger),
+            ask,
+            reason,
+            free,
+            active_tasks,
+            held,
+            kept: None,
+        }
+    }
+
+    /// A request that had to be granted in full and was granted only in part.
+    pub(crate) fn short(ledger: &Arc<Ledger>, ask: Ask, kept: Reservation) -> Self {
+        let limit = ledger.with_books(ask.mode(), |books| {
+            let share = books.total() / books.execution().active_tasks().max(1);
+            let held = ask.task().map_or(0, |task| books.execution().held_by(task));
+            match books.total() {
+                0 => Limit::NoSuchMemory(ask.mode()),
+                _ if held >= share => Limit::TaskShare(share),
+                _ => Limit::ExecutionFull,
+            }
+        });
+        Self {
+            kept: Some(kept),
+            ..Self::capture(ledger, ask, Reason::Limit(limit))
+        }
+    }
+
+    /// Why.
+    #[must_use]
+    pub fn reason(&self) -> &Reason {
+        &self.reason
+    }
+
+    /// What was asked for.
+    #[must_use]
+    pub fn ask(&self) -> Ask {
+        self.ask
+    }
+
+    /// Bytes that were free in the pool when it was refused.
+    #[must_use]
+    pub fn free(&self) -> u64 {
+        self.free
+    }
+
+    /// N when it was refused.
+    #[must_use]
+    pub fn active_tasks(&self) -> u64 {
+        self.active_tasks
+    }
+
+    /// What was granted in part.
+    #[must_use]
+    pub fn kept(&self) -> Option<&Reservation> {
+        self.kept.as_ref()
+    }
+
+    /// Takes what was granted in part; as Spark would, it can then be [left](Reservation::leave)
+    /// with the task.
+    #[must_use]
+    pub fn into_kept(self) -> Option<Reservation> {
+        self.kept
+    }
+
+    /// The configuration key that would have helped.
+    #[must_use]
+    pub fn remedy(&self) -> &'static str {
+        let limit = match &self.reason {
+            Reason::Limit(limit) => *limit,
+            Reason::Deadline => return "hearth.wait.timeout",
+            Reason::Evict(_) => return "hearth.spill.dirs",
+            Reason::WouldWait | Reason::Deadlock | Reason::Cancelled => Limit::ExecutionFull,
+        };
+        self.ledger.policy().remedy(self.ask.mode(), limit)
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match self.ask.kind() {
+            Kind::Execution => "execution",
+            Kind::Storage => "storage",
+            Kind::Unroll => "unroll",
+        };
+        let (mode, asked) = (self.ask.mode(), self.ask.bytes());
+        let granted = self.kept.as_ref().map_or(0, Reservation::bytes);
+        write!(f, "refused {asked} bytes of {mode} {what} memory")?;
+        if let Some(task) = self.ask.task() {
+            write!(f, " for {task}, which holds {}", self.held)?;
+        }
+        write!(
+            f,
+            ": granted {granted}, free {}, active tasks {}; ",
+            self.free, self.active_tasks
+        )?;
+        match &self.reason {
+            Reason::Limit(limit) => write!(f, "{limit}")?,
+            Reason::WouldWait => f.write_str("it would have had to wait")?,
+            Reason::Deadlock => f.write_str("everybody who holds memory is waiting too")?,
+            Reason::Deadline => f.write_str("the deadline passed while it waited")?,
+            Reason::Cancelled => f.write_str("cancelled while it waited")?,
+            Reason::Evict(error) => write!(f, "{error}")?,
+        }
+        write!(f, "; {} would have helped", self.remedy())?;
+        let holders = self.ledger.largest_holders(mode, 3);
+        if !holders.is_empty() {
+            f.write_str("; largest holders now:")?;
+            for (task, bytes) in holders {
+                let why = if self.ledger.is_waiting(task) {
+                    "it is waiting itself"
+                } else {
+                    "only its own task can make it spill"
+                };
+                write!(f, " {task} with {bytes} bytes ({why})")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Error for Refusal {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.reason {
+            Reason::Evict(error) => Some(error),
+            Reason::Limit(_)
+            | Reason::WouldWait
+            | Reason::Deadlock
+            | Reason::Deadline
+            | Reason::Cancelled => None,
+        }
+    }
+}

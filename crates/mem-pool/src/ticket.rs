@@ -1,0 +1,356 @@
+//! The acquire core: one request's way through the ledger, step by step. All three faces drive it.
+
+use std::sync::Arc;
+use std::task::Waker;
+
+use mem_block::MemoryMode;
+use mem_sync::Moment;
+
+use crate::credit::Credit;
+use crate::evictor::EvictError;
+use crate::ledger::Ledger;
+use crate::policy::{Round, Want};
+use crate::probe::{Event, Kind};
+use crate::refusal::{Reason, Refusal};
+use crate::reservation::Reservation;
+use crate::state::Arrival;
+use crate::task::{Dataset, TaskId};
+use crate::waiter::{Attempt, Ended, Owed};
+
+/// What to ask the ledger for.
+#[derive(Debug, Clone, Copy)]
+pub struct Ask {
+    kind: Kind,
+    task: Option<TaskId>,
+    mode: MemoryMode,
+    bytes: u64,
+    spare: Option<Dataset>,
+}
+
+impl Ask {
+    /// Execution memory for `task`: all of `bytes`, a part of it, or nothing; may wait.
+    #[must_use]
+    pub fn execution(task: TaskId, mode: MemoryMode, bytes: u64) -> Self {
+        Self {
+            kind: Kind::Execution,
+            task: Some(task),
+            mode,
+            bytes,
+            spare: None,
+        }
+    }
+
+    /// Storage memory for a block, all or nothing; never waits. `dataset` is the one that the block
+    /// belongs to: its other blocks are not evicted for this one.
+    #[must_use]
+    pub fn storage(mode: MemoryMode, bytes: u64, dataset: Option<Dataset>) -> Self {
+        Self {
+            kind: Kind::Storage,
+            task: None,
+            mode,
+            bytes,
+            spare: dataset,
+        }
+    }
+
+    /// Storage memory for a block that is being unrolled, otherwise as [`storage`](Self::storage).
+    #[must_use]
+    pub fn unroll(mode: MemoryMode, bytes: u64, dataset: Option<Dataset>) -> Self {
+        Self {
+            kind: Kind::Unroll,
+            task: None,
+            mode,
+            bytes,
+            spare: dataset,
+        }
+    }
+
+    /// What for.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Who asks, for execution memory.
+    #[must_use]
+    pub fn task(&self) -> Option<TaskId> {
+        self.task
+    }
+
+    /// Of which mode.
+    #[must_use]
+    pub fn mode(&self) -> MemoryMode {
+        self.mode
+    }
+
+    /// How many bytes.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+}
+
+/// What a step of a [`Ticket`] came to.
+#[derive(Debug)]
+pub enum Step {
+    /// The end: here is the memory.
+    Granted(Reservation),
+    /// Blocks have to be evicted first: [`run`](Reclaim::run) it, here or on a helper thread, then
+    /// step again.
+    Evict(Reclaim),
+    /// The request waits, or its eviction runs elsewhere; the waker given will be woken when there is
+    /// something to step for.
+    Parked,
+    /// The end: refused.
+    Refused(Refusal),
+}
+
+/// One request on its way. Dropping it cancels the request: what was kept or granted for it goes
+/// back, and no byte is lost.
+#[derive(Debug)]
+pub struct Ticket {
+    ledger: Arc<Ledger>,
+    ask: Ask,
+    place: Place,
+    /// Until when it may wait by default; fixed when it first rests.
+    deadline: Option<Moment>,
+    told_wait: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    New(Attempt),
+    Queued(u64),
+    Done,
+}
+
+impl Ticket {
+    pub(crate) fn new(ledger: Arc<Ledger>, ask: Ask, credit: Option<&Credit>) -> Self {
+        let want = match (ask.kind, ask.task) {
+            (Kind::Execution, Some(task)) => Want::Execution { task },
+            (Kind::Unroll, _) => Want::Unroll {
+                unrolling: ledger.unrolling(),
+            },
+            (Kind::Storage | Kind::Execution, _) => Want::Storage,
+        };
+        let credit = credit.filter(|credit| credit.is_of(&ledger, &ask));
+        let (credit, released) = credit.map_or((0, false), Credit::hand_over);
+        let attempt = Attempt {
+            mode: ask.mode,
+            want,
+            bytes: ask.bytes,
+            round: Round::Open,
+            reserved: 0,
+            credit,
+            owed: Owed {
+                registration: false,
+                release: released,
+            },
+        };
+        Self {
+            ledger,
+            ask,
+            place: Place::New(attempt),
+            deadline: None,
+            told_wait: false,
+        }
+    }
+
+    /// Takes the request one step on. Without a waker it does not wait, or wait any longer: it is
+    /// refused instead.
+    ///
+    /// No lock of the ledger is held on return. Wakers are cloned before and dropped after it.
+    ///
+    /// # Panics
+    /// When called again after [`Step::Granted`] or [`Step::Refused`].
+    pub fn step(&mut self, waker: Option<&Waker>) -> Step {
+        let mut waker = waker.cloned();
+        let place = std::mem::replace(&mut self.place, Place::Done);
+        let arrival = match place {
+            Place::New(attempt) => self
+                .ledger
+                .transact(|state| state.arrive(attempt, &mut waker)),
+            Place::Queued(id) => self.ledger.transact(|state| state.revisit(id, &mut waker)),
+            Place::Done => panic!("a ticket is stepped no further than its end"),
+        };
+        match arrival {
+            Arrival::Granted { bytes, sequence } => Step::Granted(self.granted(bytes, sequence)),
+            Arrival::Act { id, need } => {
+                self.place = Place::Queued(id);
+                Step::Evict(Reclaim {
+                    ledger: Arc::clone(&self.ledger),
+                    id,
+                    need,
+                    mode: self.ask.mode,
+                    spare: self.ask.spare,
+                    settled: false,
+                })
+            }
+            Arrival::Parked { id, waits } => {
+                self.place = Place::Queued(id);
+                if self.deadline.is_none() {
+                    self.deadline = self.ledger.default_deadline();
+                }
+                if waits && !self.told_wait {
+                    self.told_wait = true;
+                    self.tell_wait();
+                }
+                Step::Parked
+            }
+            Arrival::Ended(ended) => Step::Refused(self.refused(ended)),
+        }
+    }
+
+    /// Ends the request because time is up, unless it was granted in the meantime.
+    pub(crate) fn expire(&self) {
+        self.give_up(Ended::Deadline);
+    }
+
+    /// Ends the request because it was cancelled, unless it was granted in the meantime.
+    pub(crate) fn cancel(&self) {
+        self.give_up(Ended::Cancelled);
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Moment> {
+        self.deadline
+    }
+
+    pub(crate) fn queued(&self) -> Option<u64> {
+        match self.place {
+            Place::Queued(id) => Some(id),
+            Place::New(_) | Place::Done => None,
+        }
+    }
+
+    fn give_up(&self, ended: Ended) {
+        if let Some(id) = self.queued() {
+            self.ledger.transact(|state| state.give_up(id, ended));
+        }
+    }
+
+    fn granted(&self, bytes: u64, sequence: u64) -> Reservation {
+        let Ask {
+            kind,
+            task,
+            mode,
+            bytes: asked,
+            ..
+        } = self.ask;
+        let event = Event::Grant {
+            task,
+            mode,
+            kind,
+            asked,
+            granted: bytes,
+        };
+        self.ledger.tell(Some(sequence), event);
+        Reservation::new(Arc::clone(&self.ledger), kind, task, mode, bytes)
+    }
+
+    fn tell_wait(&self) {
+        if let Some(task) = self.ask.task {
+            let Ask {
+                mode, bytes: asked, ..
+            } = self.ask;
+            self.ledger.tell(None, Event::Wait { task, mode, asked });
+        }
+    }
+
+    fn refused(&self, ended: Ended) -> Refusal {
+        let Ask {
+            kind,
+            task,
+            mode,
+            bytes: asked,
+            ..
+        } = self.ask;
+        let reason = match ended {
+            Ended::Limit(limit) => Reason::Limit(limit),
+            Ended::WouldWait => Reason::WouldWait,
+            Ended::Deadlock => Reason::Deadlock,
+            Ended::Deadline => Reason::Deadline,
+            Ended::Cancelled => Reason::Cancelled,
+            Ended::Evict(error) => Reason::Evict(error),
+        };
+        self.ledger.tell(
+            None,
+            Event::Refuse {
+                task,
+                mode,
+                kind,
+                asked,
+            },
+        );
+        Refusal::capture(&self.ledger, self.ask, reason)
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        match self.place {
+            Place::Queued(id) => {
+                // mutant(cancel-leaves-queue by cancel_versus_grant): delete
+                self.ledger.transact(|state| state.abandon(id));
+            }
+            Place::New(attempt) if attempt.owed.release => {
+                // mutant(cancel-unstepped-returns-credit by cancel_returns_credit): delete
+                self.ledger.transact(|state| state.return_credit(attempt));
+            }
+            Place::New(_) | Place::Done => {}
+        }
+    }
+}
+
+/// An eviction that a request needs before it can go on. Dropping it unrun settles it with nothing
+/// freed.
+#[derive(Debug)]
+#[must_use = "the request does not go on before this was run"]
+pub struct Reclaim {
+    ledger: Arc<Ledger>,
+    id: u64,
+    need: u64,
+    mode: MemoryMode,
+    spare: Option<Dataset>,
+    settled: bool,
+}
+
+impl Reclaim {
+    /// Has the blocks selected and evicted, and settles the result. No lock of the ledger's is held
+    /// while the [`Evictor`](crate::Evictor) works; the request's waker is woken afterwards. Evicts
+    /// nothing where the request has ended meanwhile.
+    ///
+    /// # Panics
+    /// Where the evictor does; the request then goes on as if nothing had been freed.
+    pub fn run(mut self) {
+        let id = self.id;
+        let is_wanted = self.ledger.transact(|state| state.wants_eviction(id));
+        let evictor = self.ledger.evictor().filter(|_| is_wanted);
+        let plan = evictor.and_then(|evictor| evictor.select(self.need, self.mode, self.spare));
+        let result = plan.map_or(Ok(0), |plan| plan.run());
+        let (freed, failure) = match result {
+            Ok(freed) => (freed, None),
+            Err(error) => (error.freed, Some(error)),
+        };
+        self.settle(freed, failure);
+    }
+
+    fn settle(&mut self, freed: u64, failure: Option<EvictError>) {
+        self.settled = true;
+        let id = self.id;
+        let mut failure = failure.map(Ended::Evict);
+        let sequence = self
+            .ledger
+            .transact(|state| state.settle(id, freed, &mut failure));
+        let (mode, need) = (self.mode, self.need);
+        self.ledger
+            .tell(Some(sequence), Event::Evict { mode, need, freed });
+    }
+}
+
+impl Drop for Reclaim {
+    fn drop(&mut self) {
+        if !self.settled {
+            self.settle(0, None);
+        }
+    }
+}
