@@ -340,6 +340,7 @@ impl Ledger {
         let (result, wakers, retired) = {
             let mut state = self.state.lock();
             let result = body(&mut state);
+            state.conclude();
             let wakers = std::mem::take(&mut state.wakers);
             (result, wakers, std::mem::take(&mut state.retired))
         };

@@ -1,6 +1,6 @@
 //! Spark's paired calls: memory as bare numbers, given back by hand.
 //!
-//! The guards of [`Reservation`](crate::Reservation) make most misuse impossible; these calls allow
+//! The guards of [`Reservation`] make most misuse impossible; these calls allow
 //! it, and answer it as Spark does: releasing more than is held releases what is held, the memory of
 //! a task that is never released is held until [`Ledger::end_task`]. They exist for code that is
 //! ported from Spark and for replaying what Spark did. What Spark lets through and these calls

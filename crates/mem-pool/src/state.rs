@@ -75,6 +75,8 @@ pub(crate) struct State {
     pub(crate) retired: Vec<Waiter>,
     policy: Arc<dyn Policy>,
     detect_deadlock: bool,
+    /// Something has happened by which requests may be stuck that were not before.
+    changed: bool,
     sequence: u64,
 }
 
@@ -88,6 +90,7 @@ impl State {
             retired: Vec::new(),
             policy,
             detect_deadlock,
+            changed: false,
             sequence: 0,
         }
     }
@@ -139,7 +142,6 @@ impl State {
         };
         if let Some(answer) = answer {
             self.pay(attempt.owed, u64::MAX);
-            self.tell_opened();
             return answer;
         }
         let id = self.enqueue(attempt, need, waker);
@@ -196,7 +198,6 @@ impl State {
                 let mut waiter = self.leave(id);
                 let status = std::mem::replace(&mut waiter.status, Status::Parked);
                 self.retired.push(waiter);
-                self.conclude();
                 match status {
                     Status::Granted { bytes, sequence } => Arrival::Granted { bytes, sequence },
                     Status::Ended(ended) => self.refused(ended),
@@ -339,6 +340,7 @@ impl State {
     }
 
     fn leave(&mut self, id: u64) -> Waiter {
+        self.changed = true;
         let waiter = self.queue.remove(id);
         if let Some(task) = waiter.attempt.task() {
             self.books_mut(waiter.attempt.mode).execution.dequeue(task);

@@ -129,6 +129,7 @@ impl ManualClock {
             state.parked.clone()
         };
         for (_, unparker) in parked {
+            // mutant(advancing-wakes by advance_wakes): delete
             unparker.unpark();
         }
     }
@@ -148,6 +149,7 @@ impl Clock for ManualClock {
     fn park(&self, parker: &Parker, until: Option<Moment>) {
         let id = {
             let mut state = self.state.lock();
+            // mutant(time-is-asked-before-parking by advance_wakes): replace <= state.now => < state.now
             if until.is_some_and(|until| until <= state.now) {
                 return;
             }

@@ -9,10 +9,12 @@ struct Unpark(Unparker);
 
 impl Wake for Unpark {
     fn wake(self: Arc<Self>) {
+        // mutant(waking-unparks by waker_unparks @ by value): delete
         self.0.unpark();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
+        // mutant(waking-unparks by waker_unparks @ by reference): delete
         self.0.unpark();
     }
 }

@@ -65,7 +65,6 @@ impl State {
             // mutant(notify-storage-released by eviction_wakes @ eviction settled): delete
             self.reexamine(Cause::StorageReleased, u64::MAX);
         }
-        self.conclude();
         sequence
     }
 
@@ -87,7 +86,6 @@ impl State {
             Status::Parked | Status::Acting(_) | Status::Ended(_) => {}
         }
         self.retired.push(waiter);
-        self.conclude();
     }
 
     /// Ends a queued request early, unless it was granted in the meantime. The eviction that runs for
@@ -107,7 +105,7 @@ impl State {
                     // mutant(cancelled-eviction-over by cancelled_eviction_wakes @ given up): delete
                     self.look_at_overlooked(attempt.mode);
                 }
-                self.conclude();
+                self.changed = true;
             }
             // mutant(ended-while-evicting by task_end_versus_eviction): replace Fate::Ends(ended) => Fate::GoesOn
             Status::Acting(fate @ Fate::GoesOn) => *fate = Fate::Ends(ended),

@@ -16,13 +16,14 @@ impl State {
         if self.queue.is_empty() {
             return;
         }
-        if self.policy.reexamines(cause) {
-            for mode in MODES {
-                let ids = self.queue.parked_before(until, mode);
-                self.look_at(mode, &ids);
-            }
+        self.changed = true;
+        if !self.policy.reexamines(cause) {
+            return;
         }
-        self.conclude();
+        for mode in MODES {
+            let ids = self.queue.parked_before(until, mode);
+            self.look_at(mode, &ids);
+        }
     }
 
     /// An eviction of `mode` is over: once none runs any more, looks at the requests that were passed
@@ -69,8 +70,8 @@ impl State {
         waiter.waited |= first;
         let owed = std::mem::take(&mut waiter.attempt.owed);
         self.counters.waits = add(self.counters.waits, u64::from(first));
+        self.changed = true;
         self.pay(owed, id);
-        self.conclude();
     }
 
     /// Tells the requests that came before `until` what a request's own arrival has changed.
@@ -85,27 +86,22 @@ impl State {
         }
     }
 
-    /// The end of every change to the queue.
-    pub(super) fn conclude(&mut self) {
-        self.tell_opened();
-        self.unstick();
-    }
-
-    /// Tells the waiters where paying off a lowered limit has opened memory to them.
-    pub(super) fn tell_opened(&mut self) {
+    /// The end of every transaction, when all that it changed is known.
+    pub(crate) fn conclude(&mut self) {
+        // Paying off a lowered limit may have opened memory to those who wait.
         let opened = self.books.each_mut().map(Books::take_opened);
         if opened.contains(&true) {
             // mutant(notify-limit-changed by paid_debt_wakes @ debt paid): delete
             self.reexamine(Cause::LimitChanged, u64::MAX);
         }
+        if std::mem::take(&mut self.changed) && self.detect_deadlock {
+            self.unstick();
+        }
     }
 
-    /// While every holder of a mode is itself waiting, nobody will ever release: the newest of them
-    /// is refused, so that it can spill or fail.
+    /// While every holder of a mode is itself waiting, nobody will ever release: one of them is
+    /// refused, so that it can spill or fail.
     fn unstick(&mut self) {
-        if !self.detect_deadlock {
-            return;
-        }
         while let Some(id) = crate::deadlock::newest_stuck(self) {
             // mutant(deadlock-refused by everybody_waits): replace Ended::Deadlock => Ended::Cancelled
             self.queue.get_mut(id).status = Status::Ended(Ended::Deadlock);

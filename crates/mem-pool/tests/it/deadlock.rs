@@ -158,6 +158,34 @@ fn an_eviction_that_runs_counts_as_a_way_on() {
 }
 
 #[test]
+fn one_that_is_about_to_be_served_counts_as_a_way_on() {
+    // The first has to evict, in vain; only then the second is looked at, for which there is enough.
+    let options = LedgerOptions {
+        detect_deadlock: true,
+        reclaim_inline: true,
+        ..options(sizes(4, 4, 0))
+    };
+    let house = House::new(Turns::default(), options);
+    let (held, hog) = (house.grant(1, 2), house.grant(2, 2));
+    let (mut first, outcome) = request(&house, ask(1, 100));
+    assert!(outcome.is_none());
+    let (mut second, outcome) = request(&house, ask(4, 2));
+    assert!(outcome.is_none());
+    house.cache(3);
+    drop(hog);
+    assert!(
+        first.poll_if_woken().is_none(),
+        "it evicts, and waits again"
+    );
+    assert_eq!(house.books().storage_used, 0);
+    let served = second.poll_if_woken().unwrap().unwrap();
+    assert!(first.poll_if_woken().is_none());
+    drop(served);
+    assert!(is_deadlock(first.poll_if_woken()));
+    drop(held);
+}
+
+#[test]
 fn a_share_that_can_not_exist_is_not_waited_for() {
     // Spark lets such a task wait for ever: its minimum is half the pool, and memory that is in use
     // outside leaves less than that.
