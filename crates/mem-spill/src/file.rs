@@ -169,6 +169,14 @@ impl Segment {
         self.blocks
     }
 
+    /// Its bytes on disk.
+    #[must_use]
+    pub fn stretch(&self) -> Stretch {
+        // Both were offsets in a file that was written, below 2^63.
+        let stored = self.offset..self.offset + self.stored_bytes;
+        Stretch::new(Arc::clone(&self.file), stored)
+    }
+
     /// What it was written with.
     #[must_use]
     pub fn options(&self) -> SpillOptions {

@@ -28,6 +28,7 @@ impl Victims {
     /// equal. It stays listed.
     pub(crate) fn pick(&self, need: u64) -> Option<Victim> {
         let fitting = self.by_use.range(need..).next();
+        // fault(spill-order): replace last_key_value => first_key_value
         let (listed_under, ids) = fitting.or_else(|| self.by_use.last_key_value())?;
         let id = *ids.last()?;
         Some(Victim {

@@ -24,7 +24,7 @@ fn joined(codec: Codec) -> (FaultyFiles, SpillFile, Vec<u8>) {
         let mut file = dirs.create().unwrap();
         let part = bytes(seed, kinds, length);
         let segment = write(&mut file, options, &part, 500).unwrap();
-        let stretch = file.stretch(0..segment.stored_bytes());
+        let stretch = segment.stretch();
         let mut seen = 0;
         let look = |piece: &[u8]| seen += piece.len();
         stretch.copy_to(&mut target, &mut [0; 77], look).unwrap();
@@ -80,7 +80,7 @@ fn every_flipped_bit_is_noticed_at_the_latest_on_reading() {
         let (files, target, data) = joined(codec);
         let stretch = target.stretch(0..target.stored_bytes());
         let length = usize::try_from(target.stored_bytes()).unwrap();
-        for bit in (0..length * 8).step_by(3) {
+        for bit in (0..length * 8).step_by(13) {
             files.with_bytes(1, |bytes| bytes[bit / 8] ^= 1 << (bit % 8));
             let error = match stretch.segment() {
                 Err(error) => Some(error),

@@ -77,6 +77,7 @@ fn granted_before_failure(kind: Kind) -> (MemoryError, u64) {
     let raw::RawError::Memory(error) = failure else {
         panic!("{failure}")
     };
+    assert!(error.kept().is_none(), "it is the task's now");
     let end = task.cleanup();
     let left = end.taken_back - 60;
     (error, left)

@@ -1,0 +1,171 @@
+//! A place in a run that is being merged.
+
+use std::fmt;
+use std::io::BufRead;
+
+use mem_spill::{Buffer, ReadAhead, SpillError, SpillReader};
+
+use crate::code::{DUPLICATE, EXHAUSTED, code_at};
+use crate::error::SortError;
+use crate::order::Order;
+use crate::run::{Form, HEADER_BYTES_MAX, Run, take_varint};
+
+/// Reads the records of a run, one at a time, into a buffer that holds the longest of them.
+pub(crate) struct RunCursor<B: Buffer> {
+    reader: SpillReader<B>,
+    record: B,
+    /// Bytes of the run's longest record: as many of the buffer are used.
+    longest: usize,
+    /// Bytes of the current record.
+    length: usize,
+    /// Records after the current one.
+    left: u64,
+    code: u64,
+    order: Order,
+    form: Form,
+    /// Nothing was read yet.
+    fresh: bool,
+}
+
+impl<B: Buffer> RunCursor<B> {
+    /// A cursor before the first record of `run`. `record` has room for the longest.
+    pub(crate) fn new(run: &Run, order: Order, reader: SpillReader<B>, record: B) -> Self {
+        let room = record.as_ref().len();
+        Self {
+            reader,
+            record,
+            longest: usize::try_from(run.longest).map_or(room, |longest| longest.min(room)),
+            length: 0,
+            left: run.records,
+            code: EXHAUSTED,
+            order,
+            form: run.form,
+            fresh: true,
+        }
+    }
+
+    /// The current record's code, relative to the one before it in the run.
+    pub(crate) fn code(&self) -> u64 {
+        self.code
+    }
+
+    /// The current record; nothing before the first and after the last.
+    pub(crate) fn record(&self) -> &[u8] {
+        &self.record.as_ref()[..self.length]
+    }
+
+    /// Goes on to the next record.
+    pub(crate) fn advance(&mut self) -> Result<(), SortError> {
+        if self.left == 0 {
+            self.length = 0;
+            self.code = EXHAUSTED;
+            return self.check_ended();
+        }
+        self.left -= 1;
+        let (common, more) = match self.form {
+            Form::FrontCoded => self.header()?,
+            Form::Single => (0, self.longest),
+        };
+        let before = self.length;
+        let length = common.checked_add(more);
+        let fits = |length: &usize| *length <= self.longest && common <= before;
+        let Some(length) = length.filter(fits) else {
+            return Err(SortError::Malformed("a record is longer than the longest"));
+        };
+        self.fill(common, length)?;
+        self.length = length;
+        let same = common == before && common == length && !self.fresh;
+        self.fresh = false;
+        self.code = match same {
+            true => DUPLICATE,
+            false => code_at(self.order, self.record(), common),
+        };
+        Ok(())
+    }
+
+    /// The two numbers in front of a record.
+    #[inline]
+    fn header(&mut self) -> Result<(usize, usize), SortError> {
+        let ready = self.reader.fill_buf().map_err(into_spill_error)?;
+        let parsed = take_varint(ready).and_then(|(common, length)| {
+            let (more, further) = take_varint(&ready[length..])?;
+            Some((common, more, length + further))
+        });
+        if let Some((common, more, length)) = parsed {
+            self.reader.consume(length);
+            return Ok((common, more));
+        }
+        let mut header = [0; HEADER_BYTES_MAX];
+        Ok((self.number(&mut header)?, self.number(&mut header)?))
+    }
+
+    /// A number that may go over the end of a block.
+    #[cold]
+    fn number(&mut self, room: &mut [u8]) -> Result<usize, SortError> {
+        for length in 1..=room.len() {
+            let ready = self.reader.fill_buf().map_err(into_spill_error)?;
+            let Some(byte) = ready.first() else {
+                return Err(SortError::Malformed("it ends within a record"));
+            };
+            room[length - 1] = *byte;
+            self.reader.consume(1);
+            if let Some((number, _)) = take_varint(&room[..length]) {
+                return Ok(number);
+            }
+        }
+        Err(SortError::Malformed("a length has more than 64 bits"))
+    }
+
+    /// Reads the bytes of the record from `start` to `end`.
+    #[inline]
+    fn fill(&mut self, start: usize, end: usize) -> Result<(), SortError> {
+        let mut room = &mut self.record.as_mut()[start..end];
+        while !room.is_empty() {
+            let ready = self.reader.fill_buf().map_err(into_spill_error)?;
+            if ready.is_empty() {
+                return Err(SortError::Malformed("it ends within a record"));
+            }
+            let taken = ready.len().min(room.len());
+            let (now, later) = room.split_at_mut(taken);
+            now.copy_from_slice(&ready[..taken]);
+            self.reader.consume(taken);
+            room = later;
+        }
+        Ok(())
+    }
+
+    /// After the last record nothing follows, and the reader sees that all blocks were there.
+    fn check_ended(&mut self) -> Result<(), SortError> {
+        match self.reader.fill_buf().map_err(into_spill_error)? {
+            [] => Ok(()),
+            _ => Err(SortError::Malformed("bytes follow its last record")),
+        }
+    }
+}
+
+impl<B: Buffer + 'static> RunCursor<B> {
+    /// Has the next block read ahead, into `second`.
+    pub(crate) fn read_ahead(self, threads: &ReadAhead, second: B) -> Result<Self, SortError> {
+        Ok(Self {
+            reader: self.reader.with_read_ahead(threads, second)?,
+            ..self
+        })
+    }
+}
+
+impl<B: Buffer> fmt::Debug for RunCursor<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RunCursor")
+            .field("length", &self.length)
+            .field("left", &self.left)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a reader packed into an error of the standard library.
+fn into_spill_error(error: std::io::Error) -> SortError {
+    match error.downcast::<SpillError>() {
+        Ok(spill) => SortError::Spill(spill),
+        Err(other) => SortError::Sink(other),
+    }
+}

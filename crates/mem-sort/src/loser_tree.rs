@@ -1,0 +1,172 @@
+//! A tree of losers: merges sorted sequences with one comparison a level.
+//!
+//! Each inner node remembers who lost there; the overall winner stands above the root. When the
+//! winner's sequence moves on, only the path from its leaf to the root is played again. All losers
+//! on that path lost to the winner in the end, so that their codes (see [`code`](crate::code)) and
+//! the code of the winner's successor have the same base.
+
+use crate::code::{EXHAUSTED, contest};
+use crate::order::Order;
+
+/// The current records of the sequences that are merged.
+pub(crate) trait Heads {
+    /// The current record of sequence `index`; anything once that is exhausted.
+    fn record(&self, index: usize) -> &[u8];
+}
+
+/// The state of a merge of up to 2^32 sequences.
+#[derive(Debug)]
+pub(crate) struct LoserTree {
+    order: Order,
+    /// The code of each sequence's current record, relative to who it lost to; the winner's relative
+    /// to the winner before it.
+    codes: Vec<u64>,
+    /// Who lost at each inner node; node 0 is the winner's.
+    nodes: Vec<u32>,
+}
+
+impl LoserTree {
+    /// Plays all sequences, whose current records have `codes` relative to the same base.
+    pub(crate) fn new(order: Order, codes: Vec<u64>, heads: &impl Heads) -> Self {
+        let count = codes.len();
+        let mut tree = Self {
+            order,
+            codes,
+            nodes: vec![0; count.max(1)],
+        };
+        // The winner of each node; the leaves stand behind the inner nodes.
+        let mut winners = vec![0; count];
+        winners.extend((0..count).map(index_u32));
+        for node in (1..count).rev() {
+            let (left, right) = (winners[2 * node], winners[2 * node + 1]);
+            let left_first = tree.play(left, right, heads);
+            let (winner, loser) = if left_first {
+                (left, right)
+            } else {
+                (right, left)
+            };
+            winners[node] = winner;
+            tree.nodes[node] = loser;
+        }
+        tree.nodes[0] = winners.get(1).copied().unwrap_or(0);
+        tree
+    }
+
+    /// The sequence whose record comes next, and that record's code relative to the one before;
+    /// nothing once all are exhausted.
+    #[inline]
+    pub(crate) fn winner(&self) -> Option<(usize, u64)> {
+        let winner = self.nodes[0] as usize;
+        let code = *self.codes.get(winner)?;
+        (code != EXHAUSTED).then_some((winner, code))
+    }
+
+    /// The winner's sequence has moved on, to a record with this code relative to the one before it,
+    /// or to its end.
+    #[inline]
+    pub(crate) fn replay(&mut self, code: u64, heads: &impl Heads) {
+        let mut winner = self.nodes[0];
+        self.codes[winner as usize] = code;
+        let mut node = (winner as usize + self.codes.len()) / 2;
+        while node > 0 {
+            let loser = self.nodes[node];
+            if !self.play(winner, loser, heads) {
+                self.nodes[node] = winner;
+                winner = loser;
+            }
+            node /= 2;
+        }
+        self.nodes[0] = winner;
+    }
+
+    /// Whether `a` comes before `b`. The code of the other one is brought up to date.
+    #[inline]
+    fn play(&mut self, a: u32, b: u32, heads: &impl Heads) -> bool {
+        let (a, b) = (a as usize, b as usize);
+        let codes = [self.codes[a], self.codes[b]];
+        let record = |side| heads.record(if side == 0 { a } else { b });
+        let outcome = contest(self.order, codes, record);
+        let loser = if outcome.a_first { b } else { a };
+        self.codes[loser] = outcome.loser_code;
+        outcome.a_first
+    }
+}
+
+fn index_u32(index: usize) -> u32 {
+    u32::try_from(index).expect("each sequence has a buffer, and memory for 2^32 is not granted")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::code::{DUPLICATE, code_after, code_at};
+
+    struct Lists(Vec<std::collections::VecDeque<Vec<u8>>>);
+
+    impl Heads for Lists {
+        fn record(&self, index: usize) -> &[u8] {
+            self.0[index].front().map_or(&[], Vec::as_slice)
+        }
+    }
+
+    /// SplitMix64.
+    fn random(state: &mut u64) -> u64 {
+        *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = *state;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn merge(order: Order, lists: Vec<Vec<Vec<u8>>>) -> Vec<(Vec<u8>, bool)> {
+        let mut lists = Lists(lists.into_iter().map(Into::into).collect());
+        let first = |list: &std::collections::VecDeque<Vec<u8>>| {
+            list.front()
+                .map_or(EXHAUSTED, |record| code_at(order, record, 0))
+        };
+        let codes = lists.0.iter().map(first).collect();
+        let mut tree = LoserTree::new(order, codes, &lists);
+        let mut merged = Vec::new();
+        while let Some((winner, code)) = tree.winner() {
+            let record = lists.0[winner].pop_front().unwrap();
+            let next = lists.0[winner].front();
+            let next = next.map_or(EXHAUSTED, |next| code_after(order, &record, next, 0).0);
+            merged.push((record, code == DUPLICATE));
+            tree.replay(next, &lists);
+        }
+        merged
+    }
+
+    #[test]
+    fn any_number_of_lists_is_merged_and_repetitions_are_seen() {
+        let mut seed = 7;
+        for count in 0..20 {
+            for order in [Order::Ascending, Order::Descending] {
+                let mut lists = Vec::new();
+                for _ in 0..count {
+                    let record = |_| {
+                        let length = random(&mut seed) % 12;
+                        (0..length)
+                            .map(|_| b"\0ab"[(random(&mut seed) % 3) as usize])
+                            .collect()
+                    };
+                    let mut list: Vec<Vec<u8>> = (0..40).map(record).collect();
+                    list.truncate((random(&mut seed) % 41) as usize);
+                    list.sort_by(|a, b| order.compare(a, b));
+                    lists.push(list);
+                }
+                let mut expected = lists.concat();
+                expected.sort_by(|a, b| order.compare(a, b));
+                let merged = merge(order, lists);
+                let records: Vec<_> = merged.iter().map(|(record, _)| record.clone()).collect();
+                assert_eq!(records, expected, "{count} lists, {order:?}");
+                expected.dedup();
+                let unique = merged.into_iter().filter(|(_, repeats)| !repeats);
+                assert_eq!(
+                    unique.map(|(record, _)| record).collect::<Vec<_>>(),
+                    expected
+                );
+            }
+        }
+    }
+}

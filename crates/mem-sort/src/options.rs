@@ -1,0 +1,73 @@
+//! What a sort is made with.
+
+use mem_block::MemoryMode;
+use mem_spill::SpillOptions;
+
+use crate::order::Order;
+
+/// What an [`ExternalSorter`](crate::ExternalSorter) is made with.
+#[derive(Debug, Clone)]
+pub struct SorterOptions {
+    /// The order of the records.
+    pub order: Order,
+    /// Leave out all but one of records that are the same.
+    pub unique: bool,
+    /// The mode of the memory; by default the manager's.
+    pub mode: Option<MemoryMode>,
+    /// Bytes of a page, which is sorted on its own; by default the manager's page size. Pages that
+    /// fit the processor's second cache are sorted fastest, and few pages are merged fastest.
+    pub page_bytes: Option<u64>,
+    /// How runs are written.
+    pub spill: SpillOptions,
+    /// Spill when this many records are in memory, although there may be more memory (Spark:
+    /// `spark.shuffle.spill.numElementsForceSpillThreshold`).
+    pub force_spill_records: u64,
+    /// Spill when the pages have this many bytes, although there may be more memory (Spark:
+    /// `spark.shuffle.spill.maxSizeInBytesForSpillThreshold`).
+    pub force_spill_bytes: u64,
+}
+
+impl Default for SorterOptions {
+    fn default() -> Self {
+        Self {
+            order: Order::default(),
+            unique: false,
+            mode: None,
+            page_bytes: None,
+            spill: SpillOptions::default(),
+            force_spill_records: u64::MAX,
+            force_spill_bytes: u64::MAX,
+        }
+    }
+}
+
+/// What a [`Merger`](crate::Merger) is made with.
+#[derive(Debug, Clone)]
+pub struct MergeOptions {
+    /// The order of the records; that of the runs.
+    pub order: Order,
+    /// Leave out all but one of records that are the same.
+    pub unique: bool,
+    /// The mode of the memory; by default the manager's.
+    pub mode: Option<MemoryMode>,
+    /// How the runs were written, and how those in between are.
+    pub spill: SpillOptions,
+    /// Threads that read blocks ahead, where there is memory for a second block a run; 0 is none.
+    pub read_ahead_threads: usize,
+    /// The most runs to merge at once, 2 or more; by default as many as memory allows (Spark:
+    /// `spark.unsafe.sorter.spill.merge.factor`).
+    pub fan_in_max: Option<usize>,
+}
+
+impl Default for MergeOptions {
+    fn default() -> Self {
+        Self {
+            order: Order::default(),
+            unique: false,
+            mode: None,
+            spill: SpillOptions::default(),
+            read_ahead_threads: 1,
+            fan_in_max: None,
+        }
+    }
+}
