@@ -9,6 +9,7 @@ use mem_sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::ledger::Ledger;
 use crate::policy::Cause;
 use crate::probe::{Event, Kind};
+use crate::step::{Action, ActionOutcome};
 use crate::task::TaskId;
 use crate::ticket::Ask;
 
@@ -20,6 +21,7 @@ use crate::ticket::Ask;
 #[derive(Debug)]
 pub struct Credit {
     ledger: Arc<Ledger>,
+    number: u64,
     task: TaskId,
     mode: MemoryMode,
     /// Changed under the ledger's lock only, both of them.
@@ -29,9 +31,10 @@ pub struct Credit {
 }
 
 impl Credit {
-    pub(crate) fn new(ledger: Arc<Ledger>, task: TaskId, mode: MemoryMode) -> Self {
+    pub(crate) fn new(ledger: Arc<Ledger>, number: u64, task: TaskId, mode: MemoryMode) -> Self {
         Self {
             ledger,
+            number,
             task,
             mode,
             bytes: AtomicU64::new(0),
@@ -42,7 +45,13 @@ impl Credit {
     /// Takes back at most `bytes` of what the task holds, and keeps them for the request, as far as a
     /// lowered limit does not claim them. Returns how much was taken back.
     pub fn release(&self, bytes: u64) -> u64 {
-        let (released, sequence) = self.ledger.transact(|state| {
+        let action = Action::ReleaseToCredit {
+            credit: self.number,
+            task: self.task,
+            mode: self.mode,
+            bytes,
+        };
+        let (released, sequence) = self.ledger.commit(action, |state| {
             let books = state.books_mut(self.mode);
             let released = books.execution.release(self.task, bytes);
             books.pay_debt();
@@ -51,7 +60,8 @@ impl Credit {
             books.execution.hold(kept);
             self.bytes.fetch_add(kept, Ordering::Relaxed);
             self.released.fetch_or(released > 0, Ordering::Relaxed);
-            (released, state.next_sequence())
+            let result = (released, state.next_sequence());
+            (result, ActionOutcome::Released(released))
         });
         let event = Event::Release {
             task: Some(self.task),
@@ -83,10 +93,20 @@ impl Credit {
 
     /// The bytes go over to a request's own keeping; they stay in the pool's escrow. With them goes
     /// the duty to tell the waiters, where there is one.
-    pub(crate) fn hand_over(&self) -> (u64, bool) {
-        self.ledger.transact(|_| {
+    ///
+    /// The request is `ask`, which is known by `number` until it arrives.
+    pub(crate) fn hand_over(&self, ask: &Ask, number: u64) -> (u64, bool) {
+        let action = Action::TakeOver {
+            credit: self.number,
+            number,
+            task: ask.task(),
+            mode: ask.mode(),
+            bytes: ask.bytes(),
+        };
+        self.ledger.commit(action, |_| {
             let released = self.released.swap(false, Ordering::Relaxed);
-            (self.bytes.swap(0, Ordering::Relaxed), released)
+            let bytes = self.bytes.swap(0, Ordering::Relaxed);
+            ((bytes, released), ActionOutcome::Done)
         })
     }
 }
@@ -94,13 +114,15 @@ impl Credit {
 impl Drop for Credit {
     fn drop(&mut self) {
         if self.released.load(Ordering::Relaxed) {
-            self.ledger.transact(|state| {
+            let credit = self.number;
+            self.ledger.commit(Action::DropCredit { credit }, |state| {
                 let bytes = self.bytes.swap(0, Ordering::Relaxed);
                 let books = state.books_mut(self.mode);
                 books.execution.unhold(bytes);
                 books.pay_debt();
                 // mutant(notify-execution-released by dropped_credit_wakes @ credit dropped): delete
                 state.reexamine(Cause::ExecutionReleased, u64::MAX);
+                ((), ActionOutcome::Done)
             });
         }
     }

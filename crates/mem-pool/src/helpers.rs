@@ -116,6 +116,6 @@ fn end_waits(
             }
         };
         // mutant(timer-ends-waits by timer_ends_a_wait): delete
-        ledger.transact(|state| state.expire(id));
+        ledger.expire(id);
     }
 }

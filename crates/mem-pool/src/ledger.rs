@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use mem_block::MemoryMode;
+use mem_sync::atomic::{AtomicU64, Ordering};
 use mem_sync::{Clock, Moment, Mutex};
 
 use crate::books::Books;
@@ -12,8 +13,8 @@ use crate::credit::Credit;
 use crate::evictor::Evictor;
 use crate::helpers::Helpers;
 use crate::options::{LedgerOptions, Wait};
-use crate::policy::{Cause, Policy};
-use crate::probe::{Event, Kind, Probe};
+use crate::policy::Policy;
+use crate::probe::{Event, Probe};
 use crate::refusal::Refusal;
 use crate::reservation::Reservation;
 use crate::snapshot::Snapshot;
@@ -24,13 +25,17 @@ use crate::ticket::{Ask, Ticket};
 /// Counts who holds how many bytes of which mode, for one process: the mechanism under every
 /// policy. One lock; no foreign code runs under it but [`Policy::decide`], which is pure.
 pub struct Ledger {
-    state: Mutex<State>,
+    pub(crate) state: Mutex<State>,
     policy: Arc<dyn Policy>,
     evictor: OnceLock<Weak<dyn Evictor>>,
-    probe: Option<Arc<dyn Probe>>,
+    pub(crate) probe: Option<Arc<dyn Probe>>,
     clock: Arc<dyn Clock>,
     wait_timeout: Option<Duration>,
     helpers: Helpers,
+    /// Whether the probe wants the steps.
+    pub(crate) tells_steps: bool,
+    /// The next number for a credit, or a request that takes one over.
+    numbers: AtomicU64,
 }
 
 impl fmt::Debug for Ledger {
@@ -54,6 +59,11 @@ impl Ledger {
             state: Mutex::new(state),
             policy,
             evictor: OnceLock::new(),
+            tells_steps: options
+                .probe
+                .as_ref()
+                .is_some_and(|probe| probe.wants_steps()),
+            numbers: AtomicU64::new(0),
             probe: options.probe,
             clock: options.clock,
             wait_timeout: options.wait_timeout,
@@ -164,59 +174,7 @@ impl Ledger {
 
     /// Starts to collect what is spilled for a request of `task`.
     pub fn open_credit(self: &Arc<Self>, task: TaskId, mode: MemoryMode) -> Credit {
-        Credit::new(Arc::clone(self), task, mode)
-    }
-
-    /// Makes the ledger keep the task's peaks until [`end_task`](Self::end_task). Does not count the
-    /// task in N: its first request does.
-    pub fn register_task(&self, task: TaskId) {
-        self.transact(|state| {
-            for books in &mut state.books {
-                books.execution.register(task);
-            }
-        });
-    }
-
-    /// The task is over: takes back what it still holds, ends its waits, forgets it, and tells every
-    /// waiter. Returns the bytes taken back, on heap and off: a leak where they are not 0.
-    pub fn end_task(&self, task: TaskId) -> (u64, u64) {
-        let (on_heap, off_heap, sequence) = self.transact(|state| {
-            // mutant(task-end-ends-waits by task_end_ends_its_waits): delete
-            state.end_waits_of(task);
-            let [on_heap, off_heap] = state.books.each_mut().map(|books| {
-                let released = books.execution.end(task);
-                books.pay_debt();
-                released
-            });
-            let sequence = state.next_sequence();
-            // mutant(notify-execution-released by task_end_wakes @ end_task): delete
-            state.reexamine(Cause::ExecutionReleased, u64::MAX);
-            (on_heap, off_heap, sequence)
-        });
-        self.tell(
-            Some(sequence),
-            Event::TaskEnd {
-                task,
-                on_heap,
-                off_heap,
-            },
-        );
-        (on_heap, off_heap)
-    }
-
-    /// Has every waiter looked at again. Spark's executor does that when a task ends.
-    pub fn notify_all(&self) {
-        // mutant(notify-notify-all by notify_all_wakes): delete
-        self.transact(|state| state.reexamine(Cause::NotifyAll, u64::MAX));
-    }
-
-    /// Says how much memory is in use outside the ledger that counts against `mode`.
-    pub fn set_unmanaged(&self, mode: MemoryMode, bytes: u64) {
-        self.transact(|state| {
-            state.books_mut(mode).unmanaged = bytes;
-            // mutant(notify-unmanaged-changed by unmanaged_change_wakes): delete
-            state.reexamine(Cause::UnmanagedChanged, u64::MAX);
-        });
+        Credit::new(Arc::clone(self), self.next_number(), task, mode)
     }
 
     /// The most that storage of `mode` could use now: Spark's `max{On,Off}HeapStorageMemory`.
@@ -229,7 +187,7 @@ impl Ledger {
     /// `getExecutionMemoryUsageForTask`.
     #[must_use]
     pub fn execution_usage(&self, task: TaskId) -> u64 {
-        self.transact(|state| {
+        self.look(|state| {
             state
                 .books
                 .iter()
@@ -247,7 +205,7 @@ impl Ledger {
     /// All books as they stand at one instant.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        self.transact(|state| Snapshot::of(state))
+        self.look(Snapshot::of)
     }
 
     /// The tasks that hold the most of `mode` now, at most `count`, largest first.
@@ -269,7 +227,7 @@ impl Ledger {
     /// Whether a request of `task` waits now.
     #[must_use]
     pub fn is_waiting(&self, task: TaskId) -> bool {
-        self.transact(|state| {
+        self.look(|state| {
             state
                 .queue
                 .iter()
@@ -301,59 +259,11 @@ impl Ledger {
     /// # Panics
     /// Where they disagree.
     pub fn check(&self) {
-        self.transact(|state| state.books.iter().for_each(Books::check));
-    }
-
-    pub(crate) fn release_execution(&self, task: TaskId, mode: MemoryMode, bytes: u64) -> u64 {
-        let (released, sequence) =
-            self.transact(|state| state.release_execution(mode, task, bytes));
-        let kind = Kind::Execution;
-        self.tell(
-            Some(sequence),
-            Event::Release {
-                task: Some(task),
-                mode,
-                kind,
-                bytes: released,
-            },
-        );
-        released
-    }
-
-    pub(crate) fn release_storage(&self, mode: MemoryMode, bytes: u64, kind: Kind) -> u64 {
-        let (released, sequence) = self.transact(|state| state.release_storage(mode, bytes));
-        self.tell(
-            Some(sequence),
-            Event::Release {
-                task: None,
-                mode,
-                kind,
-                bytes: released,
-            },
-        );
-        released
-    }
-
-    /// Runs `body` under the lock, lets it go, and wakes whom `body` had something for. Waking comes
-    /// after unlocking, so that the woken find the lock free; so does dropping what left the queue.
-    pub(crate) fn transact<R>(&self, body: impl FnOnce(&mut State) -> R) -> R {
-        let (result, wakers, retired) = {
-            let mut state = self.state.lock();
-            let result = body(&mut state);
-            state.conclude();
-            let wakers = std::mem::take(&mut state.wakers);
-            (result, wakers, std::mem::take(&mut state.retired))
-        };
-        for waker in wakers {
-            // mutant(wake-after-unlock by release_wakes): delete
-            waker.wake();
-        }
-        drop(retired);
-        result
+        self.look(|state| state.books.iter().for_each(Books::check));
     }
 
     pub(crate) fn with_books<R>(&self, mode: MemoryMode, body: impl FnOnce(&Books) -> R) -> R {
-        self.transact(|state| body(state.books(mode)))
+        self.look(|state| body(state.books(mode)))
     }
 
     pub(crate) fn evictor(&self) -> Option<Arc<dyn Evictor>> {
@@ -366,6 +276,11 @@ impl Ledger {
 
     pub(crate) fn default_deadline(&self) -> Option<Moment> {
         self.wait_timeout.map(|timeout| self.clock.now() + timeout)
+    }
+
+    /// A number that no credit and no request that took one over has.
+    pub(crate) fn next_number(&self) -> u64 {
+        self.numbers.fetch_add(1, Ordering::Relaxed)
     }
 
     pub(crate) fn helpers(&self) -> &Helpers {

@@ -61,6 +61,7 @@
 
 mod books;
 mod cancel;
+mod changes;
 mod credit;
 mod deadlock;
 mod evictor;
@@ -77,6 +78,7 @@ mod refusal;
 mod reservation;
 mod snapshot;
 mod state;
+mod step;
 mod storage_pool;
 mod sum;
 mod task;
@@ -98,6 +100,7 @@ pub use refusal::{Reason, Refusal};
 pub use reservation::{MergeError, Reservation};
 pub use snapshot::{PoolSnapshot, Snapshot};
 pub use state::Counters;
+pub use step::{Action, ActionOutcome, LedgerStep, PoolLevels};
 pub use storage_pool::StorageMemoryPool;
 pub use task::{Dataset, TaskId};
 pub use ticket::{Ask, Reclaim, Step, Ticket};

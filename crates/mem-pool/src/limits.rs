@@ -7,7 +7,8 @@ use mem_block::MemoryMode;
 use crate::evictor::EvictError;
 use crate::ledger::Ledger;
 use crate::policy::Cause;
-use crate::probe::Event;
+use crate::probe::{Event, Kind};
+use crate::step::{Action, ActionOutcome};
 
 /// What came of a changed limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +32,7 @@ impl Ledger {
         mode: MemoryMode,
         total: u64,
     ) -> Result<LimitChange, EvictError> {
-        let need = self.transact(|state| {
+        let need = self.commit(Action::SetLimit { mode, total }, |state| {
             let policy = Arc::clone(self.policy());
             let books = state.books_mut(mode);
             let resize = policy.resize(books, total);
@@ -39,7 +40,7 @@ impl Ledger {
             let need = books.evictable_debt();
             // mutant(notify-limit-changed by raised_limit_wakes @ set_limit): delete
             state.reexamine(Cause::LimitChanged, u64::MAX);
-            need
+            (need, ActionOutcome::Done)
         });
         if need > 0 {
             self.evict_for_limit(mode, need)?;
@@ -57,7 +58,19 @@ impl Ledger {
             Ok(freed) => *freed,
             Err(error) => error.freed,
         };
-        let (freed, sequence) = self.transact(|state| state.release_storage(mode, freed));
+        if freed == 0 {
+            return result.map(|_| ());
+        }
+        let action = Action::Release {
+            task: None,
+            mode,
+            kind: Kind::Storage,
+            bytes: freed,
+        };
+        let (freed, sequence) = self.commit(action, |state| {
+            let (freed, sequence) = state.release_storage(mode, freed);
+            ((freed, sequence), ActionOutcome::Released(freed))
+        });
         self.tell(Some(sequence), Event::Evict { mode, need, freed });
         result.map(|_| ())
     }

@@ -4,6 +4,7 @@ use std::fmt::Debug;
 
 use mem_block::MemoryMode;
 
+use crate::step::LedgerStep;
 use crate::task::TaskId;
 
 /// What memory is held for.
@@ -122,6 +123,17 @@ pub trait Probe: Debug + Send + Sync {
     /// `sequence` numbers the ledger's steps in the order in which its lock ordered them; events
     /// from above the ledger have none.
     fn record(&self, sequence: Option<u64>, event: &Event);
+
+    /// Whether [`step`](Self::step) wants to be called. Asked once, when the ledger is made.
+    fn wants_steps(&self) -> bool {
+        false
+    }
+
+    /// The ledger made a step. Steps have numbers of their own, from 1, in the order in which the
+    /// ledger's lock ordered them and without gaps; threads may tell of them in another order.
+    fn step(&self, number: u64, step: &LedgerStep) {
+        let _unread = (number, step);
+    }
 }
 
 /// Sends every event to [`tracing`], at the level that suits it, with target `hearth`.

@@ -71,10 +71,9 @@ pub fn release_execution_memory(
     ledger.release_execution(task, mode, bytes)
 }
 
-/// `releaseAllExecutionMemoryForTask`: both modes; returns the sum.
+/// `releaseAllExecutionMemoryForTask`: both modes, in one step; returns the sum.
 pub fn release_all_execution_memory_for_task(ledger: &Ledger, task: TaskId) -> u64 {
-    let on_heap = ledger.release_execution(task, MemoryMode::OnHeap, u64::MAX);
-    on_heap.saturating_add(ledger.release_execution(task, MemoryMode::OffHeap, u64::MAX))
+    ledger.release_all_execution(task)
 }
 
 /// `acquireStorageMemory`: all or nothing.

@@ -14,6 +14,7 @@ use mem_block::MemoryMode;
 
 use crate::books::Books;
 use crate::policy::{Cause, Decision, Policy, Round, Want};
+use crate::step::ActionOutcome;
 use crate::sum::add;
 use crate::task::TaskId;
 use crate::waiter::{Attempt, Ended, Fate, Queue, Status, Waiter};
@@ -47,6 +48,21 @@ pub(crate) enum Arrival {
     Ended(Ended),
 }
 
+impl Arrival {
+    /// The same, for records.
+    pub(crate) fn outcome(&self) -> ActionOutcome {
+        match self {
+            Self::Granted { bytes, .. } => ActionOutcome::Granted(*bytes),
+            Self::Act { id, need } => ActionOutcome::Evict {
+                request: *id,
+                need: *need,
+            },
+            Self::Parked { id, .. } => ActionOutcome::Parked { request: *id },
+            Self::Ended(ended) => ActionOutcome::Refused(ended.name()),
+        }
+    }
+}
+
 /// Counts of what happened, since the ledger was made.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counters {
@@ -78,6 +94,8 @@ pub(crate) struct State {
     /// Something has happened by which requests may be stuck that were not before.
     changed: bool,
     sequence: u64,
+    /// Steps made so far, for records.
+    steps: u64,
 }
 
 impl State {
@@ -92,6 +110,7 @@ impl State {
             detect_deadlock,
             changed: false,
             sequence: 0,
+            steps: 0,
         }
     }
 
@@ -113,6 +132,12 @@ impl State {
     pub(crate) fn next_sequence(&mut self) -> u64 {
         self.sequence = add(self.sequence, 1);
         self.sequence
+    }
+
+    /// The number of the step that was just made, for records.
+    pub(crate) fn next_step(&mut self) -> u64 {
+        self.steps = add(self.steps, 1);
+        self.steps
     }
 
     /// A request comes. It is answered, or queued; `waker` is how it can be told later, and without
@@ -224,6 +249,16 @@ impl State {
         // mutant(notify-execution-released by release_wakes @ release): delete
         self.reexamine(Cause::ExecutionReleased, u64::MAX);
         (released, sequence)
+    }
+
+    /// Takes back all execution memory of `task`, and tells the waiters once it is back in both modes.
+    /// Returns how much that was on heap and off, and the step's number.
+    pub(crate) fn release_all_execution(&mut self, task: TaskId) -> (u64, u64, u64) {
+        let books = self.books_mut(MemoryMode::OnHeap);
+        let on_heap = books.execution.release(task, u64::MAX);
+        books.pay_debt();
+        let (off_heap, sequence) = self.release_execution(MemoryMode::OffHeap, task, u64::MAX);
+        (on_heap, off_heap, sequence)
     }
 
     /// Takes back storage memory, at most what is used, and tells the waiters that care. Returns how

@@ -14,6 +14,7 @@ use crate::probe::{Event, Kind};
 use crate::refusal::{Reason, Refusal};
 use crate::reservation::Reservation;
 use crate::state::Arrival;
+use crate::step::Action;
 use crate::task::{Dataset, TaskId};
 use crate::waiter::{Attempt, Ended, Owed};
 
@@ -112,6 +113,8 @@ pub struct Ticket {
     ledger: Arc<Ledger>,
     ask: Ask,
     place: Place,
+    /// Its number for as long as it holds a credit and has not arrived.
+    taken_over: Option<u64>,
     /// Until when it may wait by default; fixed when it first rests.
     deadline: Option<Moment>,
     told_wait: bool,
@@ -134,7 +137,12 @@ impl Ticket {
             (Kind::Storage | Kind::Execution, _) => Want::Storage,
         };
         let credit = credit.filter(|credit| credit.is_of(&ledger, &ask));
-        let (credit, released) = credit.map_or((0, false), Credit::hand_over);
+        let taken_over = credit.map(|_| ledger.next_number());
+        let (credit, released) = credit
+            .zip(taken_over)
+            .map_or((0, false), |(credit, number)| {
+                credit.hand_over(&ask, number)
+            });
         let attempt = Attempt {
             mode: ask.mode,
             want,
@@ -151,6 +159,7 @@ impl Ticket {
             ledger,
             ask,
             place: Place::New(attempt),
+            taken_over,
             deadline: None,
             told_wait: false,
         }
@@ -167,10 +176,8 @@ impl Ticket {
         let mut waker = waker.cloned();
         let place = std::mem::replace(&mut self.place, Place::Done);
         let arrival = match place {
-            Place::New(attempt) => self
-                .ledger
-                .transact(|state| state.arrive(attempt, &mut waker)),
-            Place::Queued(id) => self.ledger.transact(|state| state.revisit(id, &mut waker)),
+            Place::New(attempt) => self.arrive(attempt, &mut waker),
+            Place::Queued(id) => self.ledger.revisit(id, &mut waker),
             Place::Done => panic!("a ticket is stepped no further than its end"),
         };
         match arrival {
@@ -201,30 +208,62 @@ impl Ticket {
         }
     }
 
-    /// Ends the request because time is up, unless it was granted in the meantime.
-    pub(crate) fn expire(&self) {
-        self.give_up(Ended::Deadline);
+    /// Ends the request because time is up, unless it was granted in the meantime; the next step
+    /// says which.
+    pub fn expire(&self) {
+        self.give_up(true);
     }
 
-    /// Ends the request because it was cancelled, unless it was granted in the meantime.
-    pub(crate) fn cancel(&self) {
-        self.give_up(Ended::Cancelled);
+    /// Ends the request because it was cancelled, unless it was granted in the meantime; the next
+    /// step says which.
+    pub fn cancel(&self) {
+        self.give_up(false);
     }
 
     pub(crate) fn deadline(&self) -> Option<Moment> {
         self.deadline
     }
 
-    pub(crate) fn queued(&self) -> Option<u64> {
+    /// The number that the ledger gave to the request when it queued it; none where it is not queued.
+    #[must_use]
+    pub fn queued(&self) -> Option<u64> {
         match self.place {
             Place::Queued(id) => Some(id),
             Place::New(_) | Place::Done => None,
         }
     }
 
-    fn give_up(&self, ended: Ended) {
-        if let Some(id) = self.queued() {
-            self.ledger.transact(|state| state.give_up(id, ended));
+    fn arrive(&self, attempt: Attempt, waker: &mut Option<Waker>) -> Arrival {
+        let Ask {
+            kind,
+            task,
+            mode,
+            bytes,
+            ..
+        } = self.ask;
+        let unrolling = match attempt.want {
+            Want::Unroll { unrolling } => unrolling,
+            Want::Execution { .. } | Want::Storage => 0,
+        };
+        let action = Action::Arrive {
+            kind,
+            task,
+            mode,
+            bytes,
+            unrolling,
+            taken_over: self.taken_over,
+            may_wait: waker.is_some(),
+        };
+        self.ledger.commit(action, |state| {
+            let arrival = state.arrive(attempt, waker);
+            let outcome = arrival.outcome();
+            (arrival, outcome)
+        })
+    }
+
+    fn give_up(&self, deadline: bool) {
+        if let Some(request) = self.queued() {
+            self.ledger.give_up(request, deadline);
         }
     }
 
@@ -290,11 +329,12 @@ impl Drop for Ticket {
         match self.place {
             Place::Queued(id) => {
                 // mutant(cancel-leaves-queue by cancel_versus_grant): delete
-                self.ledger.transact(|state| state.abandon(id));
+                self.ledger.abandon(id);
             }
             Place::New(attempt) if attempt.owed.release => {
                 // mutant(cancel-unstepped-returns-credit by cancel_returns_credit): delete
-                self.ledger.transact(|state| state.return_credit(attempt));
+                self.ledger
+                    .return_credit(self.taken_over.unwrap_or_default(), attempt);
             }
             Place::New(_) | Place::Done => {}
         }
@@ -321,12 +361,17 @@ impl Reclaim {
     ///
     /// # Panics
     /// Where the evictor does; the request then goes on as if nothing had been freed.
-    pub fn run(mut self) {
+    pub fn run(self) {
         let id = self.id;
-        let is_wanted = self.ledger.transact(|state| state.wants_eviction(id));
+        let is_wanted = self.ledger.look(|state| state.wants_eviction(id));
         let evictor = self.ledger.evictor().filter(|_| is_wanted);
         let plan = evictor.and_then(|evictor| evictor.select(self.need, self.mode, self.spare));
         let result = plan.map_or(Ok(0), |plan| plan.run());
+        self.finish(result);
+    }
+
+    /// Settles with what somebody has freed in another way than through the evictor.
+    pub fn finish(mut self, result: Result<u64, EvictError>) {
         let (freed, failure) = match result {
             Ok(freed) => (freed, None),
             Err(error) => (error.freed, Some(error)),
@@ -336,11 +381,9 @@ impl Reclaim {
 
     fn settle(&mut self, freed: u64, failure: Option<EvictError>) {
         self.settled = true;
-        let id = self.id;
-        let mut failure = failure.map(Ended::Evict);
         let sequence = self
             .ledger
-            .transact(|state| state.settle(id, freed, &mut failure));
+            .settle(self.id, freed, failure.map(Ended::Evict));
         let (mode, need) = (self.mode, self.need);
         self.ledger
             .tell(Some(sequence), Event::Evict { mode, need, freed });

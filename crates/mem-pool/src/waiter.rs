@@ -79,6 +79,20 @@ pub(crate) enum Status {
     Ended(Ended),
 }
 
+impl Ended {
+    /// A word for it, for records.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Limit(_) => "limit",
+            Self::WouldWait => "would_wait",
+            Self::Deadlock => "deadlock",
+            Self::Deadline => "deadline",
+            Self::Cancelled => "cancelled",
+            Self::Evict(_) => "evict",
+        }
+    }
+}
+
 /// What becomes of a request once the eviction that runs for it is over.
 #[derive(Debug)]
 pub(crate) enum Fate {
@@ -127,6 +141,12 @@ impl Queue {
         self.next = id.wrapping_add(1);
         self.waiters.insert(id, waiter);
         id
+    }
+
+    pub(crate) fn get(&self, id: u64) -> &Waiter {
+        self.waiters
+            .get(&id)
+            .expect("a ticket's waiter stays queued until the ticket takes it")
     }
 
     pub(crate) fn get_mut(&mut self, id: u64) -> &mut Waiter {

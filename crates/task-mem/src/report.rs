@@ -3,7 +3,7 @@
 use std::fmt;
 
 use mem_block::MemoryMode;
-use mem_pool::{Event, TaskId, raw};
+use mem_pool::{Event, TaskId};
 
 use crate::charge::Account;
 use crate::consumer::ConsumerId;
@@ -161,14 +161,14 @@ impl TaskMemoryManager {
         };
         // Blocks that no guard has are freed before their bytes can be granted to somebody else.
         drop::<PageTable>(table);
-        let tungsten = self.tungsten_memory_mode();
-        let not_used = match unused {
-            0 => 0,
-            _ => raw::release_execution_memory(self.ledger(), unused, self.task(), tungsten),
-        };
+        // One step of the ledger: who waits is looked at when everything is back.
         let (on_heap, off_heap) = self.ledger().end_task(self.task());
-        let released = on_heap.saturating_add(off_heap);
-        let taken_back = released.saturating_add(not_used);
+        let taken_back = on_heap.saturating_add(off_heap);
+        let not_used = match self.tungsten_memory_mode() {
+            MemoryMode::OnHeap => unused.min(on_heap),
+            MemoryMode::OffHeap => unused.min(off_heap),
+        };
+        let released = taken_back.saturating_sub(not_used);
         attribute_the_rest(&mut leaks, unused, taken_back);
         self.tell_leaks(&leaks);
         let [peak_on_heap, peak_off_heap] = peaks;

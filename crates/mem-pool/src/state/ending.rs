@@ -8,9 +8,8 @@ use crate::waiter::{Attempt, Ended, Fate, Status};
 
 impl State {
     /// Whether the eviction for a queued request is of use to it still.
-    pub(crate) fn wants_eviction(&mut self, id: u64) -> bool {
-        let status = &self.queue.get_mut(id).status;
-        matches!(status, Status::Acting(Fate::GoesOn))
+    pub(crate) fn wants_eviction(&self, id: u64) -> bool {
+        matches!(self.queue.get(id).status, Status::Acting(Fate::GoesOn))
     }
 
     /// The eviction for a queued request is over: what it freed goes to that request before anybody

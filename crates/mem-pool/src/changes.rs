@@ -1,0 +1,252 @@
+//! What changes the books, one transaction each, and the one place where the lock is taken.
+
+use std::task::Waker;
+
+use mem_block::MemoryMode;
+
+use crate::ledger::Ledger;
+use crate::policy::Cause;
+use crate::probe::{Event, Kind};
+use crate::state::{Arrival, State};
+use crate::step::{Action, ActionOutcome, LedgerStep};
+use crate::task::TaskId;
+use crate::waiter::{Attempt, Ended};
+
+impl Ledger {
+    /// Makes the ledger keep the task's peaks until [`end_task`](Self::end_task). Does not count the
+    /// task in N: its first request does.
+    pub fn register_task(&self, task: TaskId) {
+        self.commit(Action::RegisterTask { task }, |state| {
+            for books in &mut state.books {
+                books.execution.register(task);
+            }
+            ((), ActionOutcome::Done)
+        });
+    }
+
+    /// The task is over: takes back what it still holds, ends its waits, forgets it, and tells every
+    /// waiter. Returns the bytes taken back, on heap and off: a leak where they are not 0.
+    pub fn end_task(&self, task: TaskId) -> (u64, u64) {
+        let (on_heap, off_heap, sequence) = self.commit(Action::EndTask { task }, |state| {
+            // mutant(task-end-ends-waits by task_end_ends_its_waits): delete
+            state.end_waits_of(task);
+            let [on_heap, off_heap] = state.books.each_mut().map(|books| {
+                let released = books.execution.end(task);
+                books.pay_debt();
+                released
+            });
+            let sequence = state.next_sequence();
+            // mutant(notify-execution-released by task_end_wakes @ end_task): delete
+            state.reexamine(Cause::ExecutionReleased, u64::MAX);
+            let outcome = ActionOutcome::Released(crate::sum::add(on_heap, off_heap));
+            ((on_heap, off_heap, sequence), outcome)
+        });
+        self.tell(
+            Some(sequence),
+            Event::TaskEnd {
+                task,
+                on_heap,
+                off_heap,
+            },
+        );
+        (on_heap, off_heap)
+    }
+
+    /// Has every waiter looked at again. Spark's executor does that when a task ends.
+    pub fn notify_all(&self) {
+        self.commit(Action::NotifyAll, |state| {
+            // mutant(notify-notify-all by notify_all_wakes): delete
+            state.reexamine(Cause::NotifyAll, u64::MAX);
+            ((), ActionOutcome::Done)
+        });
+    }
+
+    /// Says how much memory is in use outside the ledger that counts against `mode`.
+    pub fn set_unmanaged(&self, mode: MemoryMode, bytes: u64) {
+        self.commit(Action::SetUnmanaged { mode, bytes }, |state| {
+            state.books_mut(mode).unmanaged = bytes;
+            // mutant(notify-unmanaged-changed by unmanaged_change_wakes): delete
+            state.reexamine(Cause::UnmanagedChanged, u64::MAX);
+            ((), ActionOutcome::Done)
+        });
+    }
+
+    pub(crate) fn release_execution(&self, task: TaskId, mode: MemoryMode, bytes: u64) -> u64 {
+        let holder = (Some(task), Kind::Execution);
+        self.release(holder, mode, bytes, |state| {
+            state.release_execution(mode, task, bytes)
+        })
+    }
+
+    /// Takes back all that `task` holds, of both modes at once: who waits is looked at afterwards.
+    pub(crate) fn release_all_execution(&self, task: TaskId) -> u64 {
+        let (on_heap, off_heap, sequence) = self.commit(Action::ReleaseAll { task }, |state| {
+            let (on_heap, off_heap, sequence) = state.release_all_execution(task);
+            let outcome = ActionOutcome::Released(crate::sum::add(on_heap, off_heap));
+            ((on_heap, off_heap, sequence), outcome)
+        });
+        let modes = [
+            (MemoryMode::OnHeap, on_heap),
+            (MemoryMode::OffHeap, off_heap),
+        ];
+        for (mode, bytes) in modes {
+            let (task, kind) = (Some(task), Kind::Execution);
+            self.tell(
+                Some(sequence),
+                Event::Release {
+                    task,
+                    mode,
+                    kind,
+                    bytes,
+                },
+            );
+        }
+        crate::sum::add(on_heap, off_heap)
+    }
+
+    pub(crate) fn release_storage(&self, mode: MemoryMode, bytes: u64, kind: Kind) -> u64 {
+        self.release((None, kind), mode, bytes, |state| {
+            state.release_storage(mode, bytes)
+        })
+    }
+
+    fn release(
+        &self,
+        (task, kind): (Option<TaskId>, Kind),
+        mode: MemoryMode,
+        bytes: u64,
+        take_back: impl FnOnce(&mut State) -> (u64, u64),
+    ) -> u64 {
+        let action = Action::Release {
+            task,
+            mode,
+            kind,
+            bytes,
+        };
+        let (released, sequence) = self.commit(action, |state| {
+            let (released, sequence) = take_back(state);
+            ((released, sequence), ActionOutcome::Released(released))
+        });
+        self.tell(
+            Some(sequence),
+            Event::Release {
+                task,
+                mode,
+                kind,
+                bytes: released,
+            },
+        );
+        released
+    }
+
+    /// A queued request is looked at by its own ticket.
+    pub(crate) fn revisit(&self, request: u64, waker: &mut Option<Waker>) -> Arrival {
+        let may_wait = waker.is_some();
+        self.commit(Action::Revisit { request, may_wait }, |state| {
+            let arrival = state.revisit(request, waker);
+            let outcome = arrival.outcome();
+            (arrival, outcome)
+        })
+    }
+
+    /// The eviction for a queued request is over. Returns the step's number.
+    pub(crate) fn settle(&self, request: u64, freed: u64, mut failure: Option<Ended>) -> u64 {
+        let action = Action::Settle {
+            request,
+            freed,
+            failed: failure.is_some(),
+        };
+        self.commit(action, |state| {
+            (
+                state.settle(request, freed, &mut failure),
+                ActionOutcome::Done,
+            )
+        })
+    }
+
+    /// The ticket of a queued request goes away.
+    pub(crate) fn abandon(&self, request: u64) {
+        self.commit(Action::Abandon { request }, |state| {
+            state.abandon(request);
+            ((), ActionOutcome::Done)
+        });
+    }
+
+    /// The ticket of a request that took over a credit goes away before it arrived.
+    pub(crate) fn return_credit(&self, number: u64, attempt: Attempt) {
+        self.commit(Action::Return { number }, |state| {
+            state.return_credit(attempt);
+            ((), ActionOutcome::Done)
+        });
+    }
+
+    /// Ends a queued request early, unless it was granted in the meantime.
+    pub(crate) fn give_up(&self, request: u64, deadline: bool) {
+        let ended = if deadline {
+            Ended::Deadline
+        } else {
+            Ended::Cancelled
+        };
+        self.commit(Action::GiveUp { request, deadline }, |state| {
+            state.give_up(request, ended);
+            ((), ActionOutcome::Done)
+        });
+    }
+
+    /// Ends a queued request whose time is up, where it is still queued, and wakes its ticket.
+    pub(crate) fn expire(&self, request: u64) {
+        let deadline = true;
+        self.locked(|state| {
+            let queued = state.queue.contains(request);
+            state.expire(request);
+            let step = (Action::GiveUp { request, deadline }, ActionOutcome::Done);
+            ((), queued.then_some(step))
+        });
+    }
+
+    /// Makes a step: runs `body` under the lock, and tells the probe.
+    pub(crate) fn commit<R>(
+        &self,
+        action: Action,
+        body: impl FnOnce(&mut State) -> (R, ActionOutcome),
+    ) -> R {
+        self.locked(|state| {
+            let (result, outcome) = body(state);
+            (result, Some((action, outcome)))
+        })
+    }
+
+    /// Looks at the state.
+    pub(crate) fn look<R>(&self, body: impl FnOnce(&State) -> R) -> R {
+        self.locked(|state| (body(state), None))
+    }
+
+    /// Runs `body` under the lock, lets it go, and wakes whom `body` had something for. Waking comes
+    /// after unlocking, so that the woken find the lock free; so does dropping what left the queue,
+    /// and telling the probe of the step, if it was one.
+    fn locked<R>(
+        &self,
+        body: impl FnOnce(&mut State) -> (R, Option<(Action, ActionOutcome)>),
+    ) -> R {
+        let (result, wakers, retired, step) = {
+            let mut state = self.state.lock();
+            let (result, step) = body(&mut state);
+            state.conclude();
+            let step = step.filter(|_| self.tells_steps).map(|(action, outcome)| {
+                let number = state.next_step();
+                (number, LedgerStep::capture(&state, action, outcome))
+            });
+            let wakers = std::mem::take(&mut state.wakers);
+            (result, wakers, std::mem::take(&mut state.retired), step)
+        };
+        drop(retired);
+        for waker in wakers {
+            // mutant(wake-after-unlock by release_wakes): delete
+            waker.wake();
+        }
+        if let (Some((number, step)), Some(probe)) = (step, &self.probe) {
+            probe.step(number, &step);
+        }
+        result
+    }
+}
