@@ -1,0 +1,214 @@
+//! One block: its locks, where it is, and when it was last used.
+
+use std::sync::Arc;
+use std::task::Waker;
+
+use mem_block::MemoryMode;
+use mem_sync::Mutex;
+
+use crate::block_id::BlockId;
+use crate::content::Content;
+use crate::disk::DiskCopy;
+use crate::queue::Stamp;
+use crate::storage_level::StorageLevel;
+
+/// A registered block. Spark's counterpart: `BlockInfo`, and the entry in `MemoryStore`.
+#[derive(Debug)]
+pub(crate) struct Block {
+    pub(crate) id: BlockId,
+    /// Where it may be.
+    pub(crate) level: StorageLevel,
+    /// Of which memory it is made; that of the level, for those who keep to levels.
+    pub(crate) mode: MemoryMode,
+    pub(crate) state: Mutex<State>,
+}
+
+/// What the block's mutex protects. It is held for a few instructions: nothing is freed, allocated
+/// or called under it.
+///
+/// Locks of the block, as its readers and writers see them:
+///
+/// | state | a reader | a writer | an eviction |
+/// | --- | --- | --- | --- |
+/// | free | enters | enters | may choose it |
+/// | `readers` > 0 | enters | waits | passes it over |
+/// | `writer` | waits | waits | passes it over |
+/// | `leaving` | enters, and so calls the eviction of this block off | waits | passes it over |
+/// | `removed` | finds nothing | finds nothing | passes it over |
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    pub(crate) readers: u64,
+    pub(crate) writer: bool,
+    /// An eviction has chosen it and is at work, without a lock.
+    pub(crate) leaving: bool,
+    /// It is no longer in the table; only those who hold it know it.
+    pub(crate) removed: bool,
+    /// Somebody is bringing it back from disk.
+    pub(crate) returning: bool,
+    pub(crate) memory: Option<Arc<Content>>,
+    pub(crate) disk: Option<DiskCopy>,
+    /// When it was last used.
+    pub(crate) used: Stamp,
+    /// Where it stands in the eviction queue. Changed under the queue's lock too. It can be an older
+    /// place than `used` says (a get is not worth the queue's lock; the queue puts it right when
+    /// the block comes up), and a block with readers can be in the queue for the same reason.
+    pub(crate) queued: Option<Stamp>,
+    /// Who waits for the lock.
+    pub(crate) waiting: Vec<Waker>,
+}
+
+/// Which lock of a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LockKind {
+    /// Shared with other readers. The block is not evicted meanwhile.
+    Read,
+    /// Nobody else's.
+    Write,
+}
+
+/// Whether a lock could be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Entry {
+    Entered,
+    /// Somebody is in the way.
+    Held,
+    /// The block is gone.
+    Removed,
+}
+
+impl Block {
+    pub(crate) fn new(id: BlockId, level: StorageLevel, mode: MemoryMode) -> Arc<Self> {
+        Arc::new(Self {
+            id,
+            level,
+            mode,
+            state: Mutex::new(State::default()),
+        })
+    }
+}
+
+impl State {
+    pub(crate) fn enter(&mut self, kind: LockKind) -> Entry {
+        if self.removed {
+            return Entry::Removed;
+        }
+        if self.is_held_against(kind) {
+            return Entry::Held;
+        }
+        match kind {
+            // Nobody takes 2^64 locks.
+            LockKind::Read => self.readers += 1,
+            LockKind::Write => self.writer = true,
+        }
+        Entry::Entered
+    }
+
+    /// Whether somebody is in the way of taking the lock, and will let it go.
+    pub(crate) fn is_held_against(&self, kind: LockKind) -> bool {
+        let is_held = match kind {
+            LockKind::Read => self.writer,
+            LockKind::Write => self.writer || self.readers > 0 || self.leaving,
+        };
+        is_held && !self.removed
+    }
+
+    pub(crate) fn exit(&mut self, kind: LockKind) {
+        match kind {
+            // Each exit belongs to one entry: guards see to that.
+            LockKind::Read => self.readers -= 1,
+            LockKind::Write => self.writer = false,
+        }
+    }
+
+    /// The writer becomes a reader; returns whom to wake.
+    pub(crate) fn downgrade(&mut self) -> Vec<Waker> {
+        let before = self.obstacles();
+        self.exit(LockKind::Write);
+        self.readers += 1;
+        self.take_waiting(before)
+    }
+
+    /// Whether an eviction may choose it.
+    pub(crate) fn is_evictable(&self) -> bool {
+        self.memory.is_some() && self.readers == 0 && !self.writer && !self.leaving
+    }
+
+    /// Whether the queue has to be told: the block is in it and should not be, or the reverse.
+    pub(crate) fn is_misplaced(&self) -> bool {
+        self.is_evictable() != self.queued.is_some()
+    }
+
+    /// Takes what it holds in memory, unless anybody but the caller, who has `known`, has it too: a
+    /// reader who holds the lock, or one whose lock was released in its task's name.
+    pub(crate) fn take_unread(&mut self, known: &Arc<Content>) -> Option<Arc<Content>> {
+        if self.readers > 0 || Arc::strong_count(known) > 2 {
+            return None;
+        }
+        self.memory.take()
+    }
+
+    /// Whether nothing is left of it and nobody is at it.
+    pub(crate) fn is_over(&self) -> bool {
+        let is_nowhere = self.memory.is_none() && self.disk.is_none();
+        is_nowhere && self.readers == 0 && !self.writer && !self.leaving && !self.removed
+    }
+
+    /// What is in the way: of readers, of writers.
+    pub(crate) fn obstacles(&self) -> (bool, bool) {
+        let against = |kind| self.is_held_against(kind);
+        (against(LockKind::Read), against(LockKind::Write))
+    }
+
+    /// Those to be woken, if what was in the way `before` is not any more. They are woken after the
+    /// mutex is let go.
+    pub(crate) fn take_waiting(&mut self, before: (bool, bool)) -> Vec<Waker> {
+        let now = self.obstacles();
+        let is_freer = (before.0 && !now.0) || (before.1 && !now.1);
+        if is_freer {
+            std::mem::take(&mut self.waiting)
+        } else {
+            Vec::new()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use LockKind::{Read, Write};
+
+    #[test]
+    fn readers_share_and_writers_do_not() {
+        let mut state = State::default();
+        assert_eq!(state.enter(Write), Entry::Entered);
+        assert_eq!(state.enter(Read), Entry::Held);
+        assert_eq!(state.enter(Write), Entry::Held);
+        state.exit(Write);
+        assert_eq!(state.enter(Read), Entry::Entered);
+        assert_eq!(state.enter(Read), Entry::Entered);
+        assert_eq!(state.enter(Write), Entry::Held);
+        state.exit(Read);
+        state.exit(Read);
+        state.leaving = true;
+        assert_eq!(state.enter(Write), Entry::Held);
+        assert_eq!(
+            state.enter(Read),
+            Entry::Entered,
+            "an eviction keeps no reader out"
+        );
+        state.removed = true;
+        assert_eq!(state.enter(Read), Entry::Removed);
+    }
+
+    #[test]
+    fn a_block_is_over_when_nothing_is_left_and_nobody_is_at_it() {
+        let mut state = State::default();
+        assert!(state.is_over());
+        assert!(!state.is_misplaced());
+        state.enter(Read);
+        assert!(!state.is_over());
+        state.exit(Read);
+        state.queued = Some(1);
+        assert!(state.is_misplaced(), "nothing in memory and in the queue");
+    }
+}

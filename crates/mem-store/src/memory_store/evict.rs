@@ -1,0 +1,167 @@
+//! Evicting blocks for whoever needs their memory.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use mem_block::MemoryMode;
+use mem_pool::{Dataset, EvictError, Eviction, Evictor, Reservation};
+
+use crate::block::Block;
+use crate::content::Content;
+use crate::disk::DiskCopy;
+use crate::drop_handler::{DropError, DropHandler, LeavingBlock};
+use crate::info_manager::BlockInfoManager;
+use crate::memory_store::MemoryStore;
+
+/// How often blocks are chosen in place of those that somebody came to read meanwhile. Without an end,
+/// readers and an eviction could keep each other busy.
+const ROUNDS_MAX: u32 = 16;
+
+impl Evictor for MemoryStore {
+    fn select(
+        &self,
+        need: u64,
+        mode: MemoryMode,
+        spare: Option<Dataset>,
+    ) -> Option<Box<dyn Eviction>> {
+        let victims = choose(&self.infos, need, mode, spare)?;
+        Some(Box::new(StoreEviction {
+            store: self.me.upgrade()?,
+            need,
+            mode,
+            spare,
+            victims,
+        }))
+    }
+
+    fn unrolling(&self) -> u64 {
+        self.unroll.total()
+    }
+}
+
+fn choose(
+    infos: &Arc<BlockInfoManager>,
+    need: u64,
+    mode: MemoryMode,
+    spare: Option<Dataset>,
+) -> Option<VecDeque<Victim>> {
+    let chosen = infos.blocks.choose(need, mode, spare)?;
+    let victim = |block| Victim {
+        infos: Arc::clone(infos),
+        block: Some(block),
+    };
+    Some(chosen.into_iter().map(victim).collect())
+}
+
+/// Blocks that are marked as leaving. Dropped, it un-marks what has not left.
+struct StoreEviction {
+    store: Arc<MemoryStore>,
+    need: u64,
+    mode: MemoryMode,
+    spare: Option<Dataset>,
+    victims: VecDeque<Victim>,
+}
+
+impl Eviction for StoreEviction {
+    fn run(mut self: Box<Self>) -> Result<u64, EvictError> {
+        // Reservations until the end: should the handler panic, they give themselves back.
+        let mut freed = Vec::new();
+        let mut outcome = Ok(());
+        for _ in 0..ROUNDS_MAX {
+            outcome = self.drop_victims(&mut freed);
+            let so_far: u64 = freed.iter().map(Reservation::bytes).sum();
+            let missing = self.need.saturating_sub(so_far);
+            if outcome.is_err() || missing == 0 {
+                break;
+            }
+            match choose(&self.store.infos, missing, self.mode, self.spare) {
+                Some(victims) => self.victims = victims,
+                None => break,
+            }
+        }
+        // The ledger takes them back itself, for the request that this is for.
+        let freed = freed.into_iter().map(Reservation::leave).sum();
+        match outcome {
+            Ok(()) => Ok(freed),
+            Err(source) => Err(EvictError { freed, source }),
+        }
+    }
+}
+
+impl StoreEviction {
+    fn drop_victims(&mut self, freed: &mut Vec<Reservation>) -> Result<(), DropError> {
+        let handler = &*self.store.options.drop_handler;
+        while let Some(victim) = self.victims.pop_front() {
+            freed.extend(victim.drop_from_memory(handler)?);
+        }
+        Ok(())
+    }
+}
+
+/// A block that is marked as leaving, until this is dropped.
+struct Victim {
+    infos: Arc<BlockInfoManager>,
+    /// Taken when it is settled.
+    block: Option<Arc<Block>>,
+}
+
+impl Victim {
+    /// Frees the block's memory, unless somebody has come to read it; returns what paid for it.
+    fn drop_from_memory(
+        mut self,
+        handler: &dyn DropHandler,
+    ) -> Result<Option<Reservation>, DropError> {
+        let Some((block, content, is_on_disk)) = self.unread() else {
+            return Ok(None);
+        };
+        let leaving = LeavingBlock::new(&block.id, block.level, &content, is_on_disk);
+        let copy = handler.drop_from_memory(&leaving)?;
+        let has_left = self.settle(copy, &content);
+        // Where the block was removed meanwhile, this is the last of it, too, if nobody reads it.
+        let freed = Arc::into_inner(content).map(Content::free);
+        if has_left {
+            handler.dropped(&block.id);
+        }
+        Ok(freed)
+    }
+
+    /// The block, what it holds, and whether it is on disk; `None` where it is read or gone.
+    fn unread(&self) -> Option<(Arc<Block>, Arc<Content>, bool)> {
+        let block = self.block.as_ref()?;
+        let state = block.state.lock();
+        let content = state.memory.as_ref().filter(|_| state.readers == 0)?;
+        Some((Arc::clone(block), Arc::clone(content), state.disk.is_some()))
+    }
+
+    /// The block stays where readers have it, and leaves memory otherwise; whether it does. A copy on
+    /// disk is kept either way, but for a block that was removed meanwhile.
+    fn settle(&mut self, copy: Option<DiskCopy>, content: &Arc<Content>) -> bool {
+        let Some(block) = self.block.take() else {
+            return false;
+        };
+        let (left, unwanted) = self.infos.blocks.change(&block, |state| {
+            state.leaving = false;
+            let is_wanted = !state.removed && state.disk.is_none();
+            let (wanted, unwanted) = if is_wanted {
+                (copy, None)
+            } else {
+                (None, copy)
+            };
+            state.disk = state.disk.take().or(wanted);
+            (state.take_unread(content), unwanted)
+        });
+        // Dropping a copy can delete a file.
+        drop(unwanted);
+        left.is_some()
+    }
+}
+
+impl Drop for Victim {
+    fn drop(&mut self) {
+        if let Some(block) = self.block.take() {
+            self.infos
+                .blocks
+                .change(&block, |state| state.leaving = false);
+        }
+    }
+}
