@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 use crate::explain::{self, ExplainArgs};
 use crate::failure::Failure;
 use crate::logging;
+use crate::replay::{self, ReplayArgs};
 use crate::shuffle::{self, ShuffleArgs};
 use crate::sort::{self, SortArgs};
 
@@ -25,6 +26,7 @@ enum Command {
     Sort(Box<SortArgs>),
     Explain(ExplainArgs),
     Shuffle(Box<ShuffleArgs>),
+    Replay(ReplayArgs),
 }
 
 /// Runs the program with these arguments, the first of which is its name.
@@ -43,6 +45,7 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
         Command::Sort(arguments) => sort::command(arguments),
         Command::Explain(arguments) => explain::command(arguments),
         Command::Shuffle(arguments) => shuffle::command(arguments),
+        Command::Replay(arguments) => replay::command(arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -25,6 +25,14 @@ impl Failure {
         }
     }
 
+    /// The work failed, for each of these reasons.
+    pub(crate) fn of_causes(causes: Vec<String>) -> Self {
+        Self {
+            status: WORK,
+            causes,
+        }
+    }
+
     /// The command line or the configuration can't be meant.
     pub(crate) fn of_usage(cause: impl Into<String>) -> Self {
         Self {

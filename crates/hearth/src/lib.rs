@@ -3,6 +3,7 @@
 //! - `hearth sort` sorts lines under a memory budget, whatever their number: [`sort`].
 //! - `hearth shuffle` puts lines into partitions, in the files of Spark's sort shuffle: [`shuffle`].
 //! - `hearth explain` shows what a configuration means: [`explain`].
+//! - `hearth replay` does recorded memory traffic once more, and compares: [`replay`].
 //!
 //! [`run`] is the program: it parses, runs and shows. Exit status: 0 fine, 1 the work failed, 2 usage
 //! or configuration; errors go to standard error, one cause a line.
@@ -40,6 +41,7 @@ mod cli;
 pub mod explain;
 mod failure;
 mod logging;
+pub mod replay;
 mod settings;
 pub mod shuffle;
 pub mod sort;

@@ -37,6 +37,9 @@ pub struct SortArgs {
     /// Say at the end, on standard error, what it took
     #[arg(long, value_name = "FORM")]
     pub(super) stats: Option<StatsForm>,
+    /// Record every step of the memory ledger to FILE, for `hearth replay`; FILE.zst is compressed
+    #[arg(long, value_name = "FILE")]
+    pub(super) trace: Option<PathBuf>,
     /// Files to sort together; - is standard input, as is none at all
     #[arg(value_name = "INPUT")]
     pub(super) inputs: Vec<PathBuf>,

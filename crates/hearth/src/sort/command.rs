@@ -7,9 +7,10 @@ use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use mem_policy::{ManagerOptions, MemoryConfig, memory_manager};
+use mem_policy::{ManagerOptions, MemoryConfig, ResolvedMemory, memory_manager};
 use mem_sort::Order;
 use mem_spill::{OutputError, PendingOutput, SpillDirs};
+use mem_trace::Recorder;
 use serde::Serialize;
 
 use super::args::{SortArgs, StatsForm};
@@ -19,6 +20,7 @@ use super::input::Source;
 use super::job::SortJob;
 use super::plan::{Plan, PlanRequest};
 use super::progress::Progress;
+use super::report::SortReport;
 use crate::failure::Failure;
 use crate::{logging, settings};
 
@@ -29,7 +31,20 @@ pub(crate) fn command(arguments: &SortArgs) -> Result<(), Failure> {
         settings::use_off_heap(&mut config, size)?;
     }
     warn(&config);
-    let job = job(arguments, &config)?;
+    let (job, recorder) = job(arguments, &config)?;
+    let done = write_sorted(job, arguments);
+    // Also where the sort failed: what led there is what one wants to see.
+    let recorded = recorder.map_or(Ok(0), |recorder| recorder.finish());
+    let report = done?;
+    recorded.map_err(|error| Failure::of_work(&error))?;
+    match (report, arguments.stats) {
+        (Some(report), Some(form)) => show(&report, form),
+        _ => Ok(()),
+    }
+}
+
+/// Sorts to where the output is to go. No report where whoever reads it has seen enough.
+fn write_sorted(job: SortJob, arguments: &SortArgs) -> Result<Option<SortReport>, Failure> {
     let report = match &arguments.output {
         Some(path) => {
             let pending = PendingOutput::create(path).map_err(|error| Failure::of_work(&error))?;
@@ -42,15 +57,12 @@ pub(crate) fn command(arguments: &SortArgs) -> Result<(), Failure> {
         None => match stdout().and_then(|stdout| job.run(stdout)) {
             // Whoever reads has seen enough.
             Err(SortFailure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
-                return Ok(());
+                return Ok(None);
             }
             done => done.map_err(|error| failed(error, Path::new("standard output")))?,
         },
     };
-    match arguments.stats {
-        Some(form) => show(&report, form),
-        None => Ok(()),
-    }
+    Ok(Some(report))
 }
 
 /// A failure to write names the output.
@@ -65,8 +77,11 @@ fn failed(failure: SortFailure, output: &Path) -> Failure {
     }
 }
 
-/// The sort that the arguments ask for.
-fn job(arguments: &SortArgs, config: &MemoryConfig) -> Result<SortJob, Failure> {
+/// The sort that the arguments ask for, and who records it.
+fn job(
+    arguments: &SortArgs,
+    config: &MemoryConfig,
+) -> Result<(SortJob, Option<Arc<Recorder>>), Failure> {
     let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
     let tasks = arguments
         .tasks
@@ -86,9 +101,13 @@ fn job(arguments: &SortArgs, config: &MemoryConfig) -> Result<SortJob, Failure> 
         source.check().map_err(|error| Failure::of_work(&error))?;
     }
     let counters = Arc::new(Counters::new(logging::is_wanted()));
-    let options = ManagerOptions {
+    let mut options = ManagerOptions {
         probe: Some(counters.clone()),
         ..ManagerOptions::of(config)
+    };
+    let recorder = match &arguments.trace {
+        Some(path) => Some(record(path, &resolved, &mut options)?),
+        None => None,
     };
     let length: Option<u64> = sources.iter().map(Source::length).sum();
     let mut job = SortJob::new(memory_manager(resolved, &options), plan, sources);
@@ -96,7 +115,21 @@ fn job(arguments: &SortArgs, config: &MemoryConfig) -> Result<SortJob, Failure> 
     job.spill_dirs = spill_dirs(&arguments.spill_dirs, config);
     job.counters = Some(counters);
     job.progress = Progress::on_terminal(length);
-    Ok(job)
+    Ok((job, recorder))
+}
+
+fn record(
+    path: &Path,
+    resolved: &ResolvedMemory,
+    options: &mut ManagerOptions,
+) -> Result<Arc<Recorder>, Failure> {
+    Recorder::create(path, resolved, options).map_err(|source| {
+        Failure::of_work(&OutputError {
+            action: "write to",
+            path: path.to_owned(),
+            source,
+        })
+    })
 }
 
 /// The inputs that are named; - is standard input, as is none at all.

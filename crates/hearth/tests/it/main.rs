@@ -8,6 +8,7 @@ mod explain;
 mod inputs;
 mod kill;
 mod options;
+mod replay;
 mod shuffle;
 mod stats;
 mod support;

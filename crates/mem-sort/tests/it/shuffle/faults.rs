@@ -1,5 +1,8 @@
 //! Disks that fail, memory that is refused, wrong use.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use mem_sort::{ShuffleError, ShuffleExternalSorter, ShuffleOptions, ShuffleWriter};
 use task_mem::Wait;
 
@@ -16,18 +19,23 @@ fn a_full_disk_sends_runs_to_another_directory() {
         ..options(5)
     });
     // The first data file fails after some blocks, with a run in it and half of another.
-    bench.files.hook(
-        |access| match access.write && access.file == 2 && access.offset > 2500 {
-            true => Err(ENOSPC),
-            false => Ok(()),
-        },
-    );
+    let failures = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&failures);
+    bench.files.hook(move |access| {
+        if access.write && access.file == 2 && access.offset > 2500 {
+            counted.fetch_add(1, Ordering::Relaxed);
+            return Err(ENOSPC);
+        }
+        Ok(())
+    });
     for number in 0..1000_u32 {
         let record = number.to_be_bytes().repeat(20);
         writer.write(&record, number % 5, &Wait::default()).unwrap();
     }
     let stats = writer.finish(&Wait::default()).unwrap();
     assert_eq!((stats.records, stats.spills), (1000, 19));
+    let failures = failures.load(Ordering::Relaxed);
+    assert_eq!(failures, 1, "nothing more goes to a file that failed");
     assert!(
         bench
             .partitions()

@@ -128,6 +128,7 @@ fn unsafe_shuffle_writer_checksum_file_is_8_bytes_a_partition() {
 #[test]
 fn unsafe_shuffle_writer_merge_spills_of_each_codec_fast_and_slow() {
     for codec in CODECS {
+        let mut written = Vec::new();
         for fast_merge in [true, false] {
             let bench = Bench::new(4 * MIB, MIB);
             let options = ShuffleOptions {
@@ -155,7 +156,12 @@ fn unsafe_shuffle_writer_merge_spills_of_each_codec_fast_and_slow() {
             sorter.spill().unwrap();
             sorter.insert(&[1], 0, &Wait::default()).unwrap();
             assert_eq!(sorter.close_and_get_spills().unwrap().runs(), 2);
+            written.push(stats.written_bytes);
         }
+        assert!(
+            written[1] < written[0],
+            "the slow way makes fewer blocks: {written:?}"
+        );
     }
 }
 
