@@ -23,7 +23,7 @@ fn a_mismatch_is_shown_and_fails() {
     write(&directory, "a.jsonl", wrong.as_bytes());
     let output = run(&directory, "replay a.jsonl");
     assert_eq!(output.status.code(), Some(1));
-    let text = String::from_utf8(output.stdout.clone()).unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.contains("a.jsonl:2: operation 0:"), "{text}");
     assert!(text.contains("granted: expected 899, got 900"), "{text}");
     assert!(
