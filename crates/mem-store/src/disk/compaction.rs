@@ -51,10 +51,12 @@ impl DiskStore {
         }
         let begun = self.compaction.evacuation.lock().take();
         let evacuation = match begun {
-            None if self.files.are_wasteful() => self.files.emptiest().map(|space| Evacuation {
-                left: space.take_blocks(),
-                space,
-            }),
+            None if self.files.are_wasteful() => {
+                self.files.take_emptiest().map(|space| Evacuation {
+                    left: space.take_blocks(),
+                    space,
+                })
+            }
             begun => begun,
         };
         if let Some(mut evacuation) = evacuation {

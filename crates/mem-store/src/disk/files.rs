@@ -183,19 +183,23 @@ impl Files {
         dead > live.saturating_add(self.full_at)
     }
 
-    /// The full file with the smallest part still in use.
-    pub(super) fn emptiest(&self) -> Option<Arc<FileSpace>> {
+    /// Takes out the full file with the smallest part still in use, if that is not more than half.
+    pub(super) fn take_emptiest(&self) -> Option<Arc<FileSpace>> {
         let full: Vec<_> = {
             let state = self.state.lock();
             state.full.iter().filter_map(Weak::upgrade).collect()
         };
         // In thousandths, of files of some megabytes.
         let part = |space: &Arc<FileSpace>| {
-            space
-                .live()
-                .saturating_mul(1000)
-                .checked_div(space.written())
+            let live = space.live().saturating_mul(1000);
+            live.checked_div(space.written()).unwrap_or(1000)
         };
-        full.into_iter().min_by_key(part)
+        let emptiest = full.into_iter().min_by_key(part)?;
+        if part(&emptiest) > 500 {
+            return None;
+        }
+        let others = |space: &Weak<FileSpace>| !std::ptr::eq(space.as_ptr(), &*emptiest);
+        self.state.lock().full.retain(others);
+        Some(emptiest)
     }
 }

@@ -180,6 +180,19 @@ fn an_allocator_without_memory_is_told_from_a_ledger_without() {
 }
 
 #[test]
+fn a_lower_limit_evicts_the_oldest() {
+    let (store, dropped) = watched(100);
+    for name in ["a", "b", "c", "d"] {
+        assert!(put(&store, name, 20, 1));
+    }
+    let ledger = store.manager().ledger();
+    let change = ledger.set_limit(ON, 50).unwrap();
+    assert_eq!((change.total, change.outstanding), (50, 0));
+    assert_eq!(dropped.take(), ["a", "b"]);
+    check_books(&store, 0);
+}
+
+#[test]
 fn one_manager_has_one_store() {
     let manager = manager(100);
     let first = MemoryStore::new(manager.clone(), StoreOptions::default());
