@@ -138,13 +138,20 @@ impl State {
         self.is_evictable() != self.queued.is_some()
     }
 
-    /// Takes what it holds in memory, unless anybody but the caller, who has `known`, has it too: a
-    /// reader who holds the lock, or one whose lock was released in its task's name.
-    pub(crate) fn take_unread(&mut self, known: &Arc<Content>) -> Option<Arc<Content>> {
-        if self.readers > 0 || Arc::strong_count(known) > 2 {
-            return None;
+    /// Takes what it holds in memory, unless somebody reads it.
+    pub(crate) fn take_unread(&mut self) -> Option<Arc<Content>> {
+        self.memory.take_if(|_| self.readers == 0)
+    }
+
+    /// Takes over a copy on disk, unless there is one; gives it back then, to be dropped elsewhere.
+    pub(crate) fn add_copy(&mut self, copy: Option<DiskCopy>) -> Option<DiskCopy> {
+        match &self.disk {
+            Some(_) => copy,
+            None => {
+                self.disk = copy;
+                None
+            }
         }
-        self.memory.take()
     }
 
     /// Whether nothing is left of it and nobody is at it.

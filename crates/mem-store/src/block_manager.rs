@@ -177,10 +177,10 @@ impl BlockManager {
         if let Some(content) = content {
             copy = self.leave_memory(block, &content, is_on_disk)?;
         }
-        let dropped = self.infos().blocks.change(block, |state| {
-            state.disk = state.disk.take().or(copy);
-            state.memory.take()
-        });
+        let dropped = self
+            .infos()
+            .blocks
+            .change(block, |state| (state.add_copy(copy), state.memory.take()));
         // The memory goes back to the pool: nobody in particular asked for it.
         drop(dropped);
         Ok(Some(status_of(block).level))

@@ -203,9 +203,10 @@ impl BlockManager {
     fn keep_on_disk(&self, block: &Arc<Block>, copy: DiskCopy) -> Result<BlockStatus, StoreError> {
         let unwanted = self.infos().blocks.change(block, |state| {
             if state.removed {
-                return Some(copy);
+                Some(copy)
+            } else {
+                state.add_copy(Some(copy))
             }
-            state.disk.replace(copy)
         });
         match unwanted {
             None => Ok(status_of(block)),

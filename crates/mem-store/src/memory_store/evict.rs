@@ -116,8 +116,9 @@ impl Victim {
         };
         let leaving = LeavingBlock::new(&block.id, block.level, &content, is_on_disk);
         let copy = handler.drop_from_memory(&leaving)?;
-        let has_left = self.settle(copy, &content);
-        // Where the block was removed meanwhile, this is the last of it, too, if nobody reads it.
+        let has_left = self.settle(copy);
+        // Freed is only what nobody else has. Where the block was removed meanwhile, this is the last
+        // of it; where its reader's task has ended, the reader may still be there.
         let freed = Arc::into_inner(content).map(Content::free);
         if has_left {
             handler.dropped(&block.id);
@@ -134,25 +135,18 @@ impl Victim {
     }
 
     /// The block stays where readers have it, and leaves memory otherwise; whether it does. A copy on
-    /// disk is kept either way, but for a block that was removed meanwhile.
-    fn settle(&mut self, copy: Option<DiskCopy>, content: &Arc<Content>) -> bool {
+    /// disk is kept either way.
+    fn settle(&mut self, copy: Option<DiskCopy>) -> bool {
         let Some(block) = self.block.take() else {
             return false;
         };
-        let (left, unwanted) = self.infos.blocks.change(&block, |state| {
+        let settled = self.infos.blocks.change(&block, |state| {
             state.leaving = false;
-            let is_wanted = !state.removed && state.disk.is_none();
-            let (wanted, unwanted) = if is_wanted {
-                (copy, None)
-            } else {
-                (None, copy)
-            };
-            state.disk = state.disk.take().or(wanted);
-            (state.take_unread(content), unwanted)
+            let unwanted = state.add_copy(copy);
+            (state.take_unread(), unwanted)
         });
-        // Dropping a copy can delete a file.
-        drop(unwanted);
-        left.is_some()
+        // Here, and not under the block's mutex: dropping a copy can delete a file.
+        settled.0.is_some()
     }
 }
 

@@ -207,6 +207,43 @@ fn execution_that_needs_no_eviction_does_not_wait_for_one() {
 }
 
 #[test]
+fn a_block_that_somebody_is_bringing_back_is_read_from_disk_by_others() {
+    let scene = Scene::new();
+    scene.blocks.drop_from_memory(&id("a")).unwrap();
+    let ((start, started), (go_on, going_on)) = (channel(), channel());
+    let gate = Mutex::new(Some((start, going_on)));
+    scene.files.hook(move |access| {
+        // The first read waits.
+        let first = if access.write {
+            None
+        } else {
+            gate.lock().take()
+        };
+        if let Some((start, going_on)) = first {
+            start.send(()).unwrap_or_default();
+            going_on.recv().unwrap_or_default();
+        }
+        Ok(())
+    });
+    let blocks = &scene.blocks;
+    thread::scope(|scope| {
+        let first = scope.spawn(|| get(blocks, "a"));
+        started.recv().unwrap();
+        let second = get(blocks, "a");
+        assert!(!second.is_in_memory());
+        assert_eq!(second.to_vec().unwrap(), [1; 100]);
+        assert_eq!(
+            used(blocks.memory_store()),
+            WORKSPACE + 200,
+            "once for both"
+        );
+        go_on.send(()).unwrap();
+        assert!(first.join().unwrap().is_in_memory());
+    });
+    check_books(blocks.memory_store(), WORKSPACE);
+}
+
+#[test]
 fn two_evictions_at_once_take_different_blocks() {
     let scene = Scene::new();
     let mut second = None;

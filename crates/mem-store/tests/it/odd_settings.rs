@@ -45,6 +45,20 @@ fn a_factor_that_is_no_number_asks_for_nothing_until_the_end() {
 }
 
 #[test]
+fn requests_are_cut_off_not_rounded() {
+    let manager = manager_with(3000, &[(FACTOR, "1.1")], &ManagerOptions::default());
+    let store = MemoryStore::new(manager, StoreOptions::default()).unwrap();
+    let costs = Costs::new(|_: &u64| 101);
+    let context = TaskContext::of(TASK);
+    let put = store.put_iterator_as_values(&id("a"), context, ON, 0..40, costs);
+    let Ok(Put::Partial(partial)) = put else {
+        panic!("it does not fit");
+    };
+    // After 17 elements 1717 × 1.1 − 512 = 1376.7 were asked for.
+    assert_eq!(partial.unroll_bytes(), 512 + 1376);
+}
+
+#[test]
 fn a_negative_threshold_fails_at_once() {
     let (put, store) = put(&[(THRESHOLD, "-1")]);
     assert!(matches!(put, Err(StoreError::InvalidBytes(-1))));

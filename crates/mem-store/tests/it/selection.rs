@@ -55,6 +55,14 @@ fn the_askers_own_blocks_are_not_looked_at_however_many_they_are() {
 }
 
 #[test]
+fn nothing_is_looked_at_where_all_others_together_are_too_little() {
+    let store = full(1000, 2000);
+    let looked = steps(&store, || assert!(!want(&store, 1600)));
+    assert_eq!(looked, 0);
+    assert_eq!(store.stats().blocks, 3000);
+}
+
+#[test]
 fn pinned_blocks_are_not_looked_at_however_old_they_are() {
     let store = full(20_000, 0);
     assert!(want(&store, 511));
