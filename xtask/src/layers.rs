@@ -33,6 +33,7 @@ const PLACES: &[(&str, Place)] = &[
     ("hearth", Place::Floor(8)),
     ("mem-sql", Place::Floor(8)),
     ("mem-ballista", Place::Floor(8)),
+    ("hearth-bench", Place::Floor(9)),
     ("mem-sim", Place::Simulation),
     ("xtask", Place::Outside),
 ];

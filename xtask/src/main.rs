@@ -9,6 +9,7 @@
     reason = "a program for the terminal: its results go to standard output, its errors to standard error"
 )]
 
+mod bench;
 mod ci;
 mod deny;
 mod failure;
@@ -42,6 +43,8 @@ usage: cargo xtask <command>
   loom --mutants --list       list the marks
   faults [FILTER]             make each marked deliberate fault: the recorded traces and another test have to fail
   tidy                        what compiler and clippy don't look at: sizes, words, manifests, documents
+  bench [GROUP]... [--case TEXT] [--json FILE]
+                              ours beside the best peers, as ratios of medians; fails where a bar is missed
   deny                        licences, sources, bans and advisories of what we depend on";
 
 fn main() -> ExitCode {
@@ -74,6 +77,7 @@ fn dispatch(arguments: &[&str]) -> Result<()> {
         ("deny", []) => said(deny::run(&workspace)?),
         ("faults", []) => faults::run(&workspace, None),
         ("faults", [filter]) => faults::run(&workspace, Some(*filter)),
+        ("bench", arguments) => bench::run(&workspace, arguments),
         ("loom", options) => loom_command(&workspace, options),
         _ => Err(Failure::new(format!(
             "don't know `{}`\n\n{USAGE}",

@@ -1,0 +1,5 @@
+//! TBD
+
+use crate::report::Report;
+
+pub(super) fn run(_report: &mut Report) {}
