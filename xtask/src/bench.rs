@@ -12,7 +12,14 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
     run::step("cargo build", &mut build, &mut Tally::default())?;
     let mut bench = workspace.cargo();
     bench
-        .args(["run", "--quiet", "--release", "--package", "hearth-bench", "--"])
+        .args([
+            "run",
+            "--quiet",
+            "--release",
+            "--package",
+            "hearth-bench",
+            "--",
+        ])
         .args(arguments);
     run::run(&mut bench, Limits::WATCHED, Output::Stream)?.require_success("the benchmarks")
 }

@@ -28,6 +28,11 @@ pub trait MemoryManager: Debug + Send + Sync {
     /// Bytes of a page where nobody says otherwise.
     fn page_size_bytes(&self) -> u64;
 
+    /// Bytes of slack that a task takes at first for what it meters itself; 0 for none.
+    fn task_quantum_bytes(&self) -> u64 {
+        0
+    }
+
     /// The sizes it was made with.
     fn resolved(&self) -> &ResolvedMemory;
 }
@@ -41,6 +46,8 @@ pub struct ManagerOptions {
     pub detect_deadlock: bool,
     /// Run the evictions of futures where they are polled.
     pub reclaim_inline: bool,
+    /// Bytes of slack that a task takes at first for what it meters itself; 0 for none.
+    pub task_quantum_bytes: u64,
     /// Share of a mode's total that freed blocks may keep for reuse, 0 to 1.
     pub kept_fraction: f64,
     /// Fill fresh blocks with 0xa5 and freed ones with 0x5a.
@@ -60,6 +67,7 @@ impl ManagerOptions {
             wait_timeout: Some(tasks.wait_timeout),
             detect_deadlock: tasks.deadlock_detection,
             reclaim_inline: false,
+            task_quantum_bytes: tasks.quantum_bytes,
             kept_fraction: pages.kept_fraction,
             debug_fill: pages.debug_fill,
             clock: Arc::new(SystemClock::new()),
@@ -77,6 +85,7 @@ impl Default for ManagerOptions {
 #[derive(Debug)]
 struct Parts {
     resolved: ResolvedMemory,
+    task_quantum_bytes: u64,
     ledger: Arc<Ledger>,
     heap: Arc<dyn MemoryAllocator>,
     off_heap: Arc<dyn MemoryAllocator>,
@@ -107,6 +116,7 @@ impl Parts {
             heap: HeapAllocator::new(allocator(on_heap_sizes)),
             off_heap: OffHeapAllocator::new(allocator(off_heap_sizes)),
             ledger: Ledger::new(ledger_options, policy),
+            task_quantum_bytes: options.task_quantum_bytes,
             resolved,
         }
     }
@@ -174,6 +184,10 @@ impl<P: Policy> MemoryManager for PolicyManager<P> {
 
     fn tungsten_memory_mode(&self) -> MemoryMode {
         self.parts.resolved.tungsten_mode
+    }
+
+    fn task_quantum_bytes(&self) -> u64 {
+        self.parts.task_quantum_bytes
     }
 
     fn page_size_bytes(&self) -> u64 {

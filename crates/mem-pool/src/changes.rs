@@ -7,8 +7,8 @@ use mem_block::MemoryMode;
 use crate::ledger::Ledger;
 use crate::policy::Cause;
 use crate::probe::{Event, Kind};
-use crate::state::{Arrival, State};
-use crate::step::{Action, ActionOutcome, LedgerStep};
+use crate::state::{Arrival, Leftover, State};
+use crate::step::{Action, ActionOutcome};
 use crate::task::TaskId;
 use crate::waiter::{Attempt, Ended};
 
@@ -28,6 +28,7 @@ impl Ledger {
     /// waiter. Returns the bytes taken back, on heap and off: a leak where they are not 0.
     pub fn end_task(&self, task: TaskId) -> (u64, u64) {
         let (on_heap, off_heap, sequence) = self.commit(Action::EndTask { task }, |state| {
+            state.recall_task(task);
             // mutant(task-end-ends-waits by task_end_ends_its_waits): delete
             state.end_waits_of(task);
             let [on_heap, off_heap] = state.books.each_mut().map(|books| {
@@ -218,35 +219,42 @@ impl Ledger {
 
     /// Looks at the state.
     pub(crate) fn look<R>(&self, body: impl FnOnce(&State) -> R) -> R {
-        self.locked(|state| (body(state), None))
+        body(&self.state.lock())
     }
 
     /// Runs `body` under the lock, lets it go, and wakes whom `body` had something for. Waking comes
     /// after unlocking, so that the woken find the lock free; so does dropping what left the queue,
-    /// and telling the probe of the step, if it was one.
-    fn locked<R>(
+    /// and telling the probe of the steps.
+    pub(crate) fn locked<R>(
         &self,
         body: impl FnOnce(&mut State) -> (R, Option<(Action, ActionOutcome)>),
     ) -> R {
-        let (result, wakers, retired, step) = {
+        let (result, leftover) = {
             let mut state = self.state.lock();
             let (result, step) = body(&mut state);
             state.conclude();
-            let step = step.filter(|_| self.tells_steps).map(|(action, outcome)| {
-                let number = state.next_step();
-                (number, LedgerStep::capture(&state, action, outcome))
-            });
-            let wakers = std::mem::take(&mut state.wakers);
-            (result, wakers, std::mem::take(&mut state.retired), step)
+            if let Some((action, outcome)) = step {
+                state.record(action, outcome);
+            }
+            (result, state.leftover.take())
         };
-        drop(retired);
-        for waker in wakers {
+        if let Some(leftover) = leftover {
+            self.see_to(leftover);
+        }
+        result
+    }
+
+    /// What a transaction left to be done without the lock.
+    fn see_to(&self, leftover: Leftover) {
+        drop((leftover.retired, leftover.retired_slack));
+        for waker in leftover.wakers {
             // mutant(wake-after-unlock by release_wakes): delete
             waker.wake();
         }
-        if let (Some((number, step)), Some(probe)) = (step, &self.probe) {
-            probe.step(number, &step);
+        if let Some(probe) = &self.probe {
+            for (number, step) in leftover.recorded {
+                probe.step(number, &step);
+            }
         }
-        result
     }
 }

@@ -134,6 +134,16 @@ impl ExecutionMemoryPool {
         new
     }
 
+    /// Takes back a [`count_in`](Self::count_in) that was made just now, for a task that was not
+    /// counted before.
+    pub(crate) fn count_out(&mut self, task: TaskId) {
+        if let Some(account) = self.accounts.get_mut(&task) {
+            account.counted = false;
+            self.counted = sub(self.counted, 1);
+        }
+        self.forget_if_idle(task);
+    }
+
     /// Keeps the task's account, and its peak, from now until [`end`](Self::end).
     pub(crate) fn register(&mut self, task: TaskId) {
         self.accounts.entry(task).or_default().registered = true;

@@ -32,8 +32,6 @@ pub struct Ledger {
     clock: Arc<dyn Clock>,
     wait_timeout: Option<Duration>,
     helpers: Helpers,
-    /// Whether the probe wants the steps.
-    pub(crate) tells_steps: bool,
     /// The next number for a credit, or a request that takes one over.
     numbers: AtomicU64,
 }
@@ -54,15 +52,16 @@ impl Ledger {
             Books::new(MemoryMode::OnHeap, options.on_heap),
             Books::new(MemoryMode::OffHeap, options.off_heap),
         ];
-        let state = State::new(books, Arc::clone(&policy), options.detect_deadlock);
+        let tells_steps = options
+            .probe
+            .as_ref()
+            .is_some_and(|probe| probe.wants_steps());
+        let detect_deadlock = options.detect_deadlock;
+        let state = State::new(books, Arc::clone(&policy), detect_deadlock, tells_steps);
         Arc::new(Self {
             state: Mutex::new(state),
             policy,
             evictor: OnceLock::new(),
-            tells_steps: options
-                .probe
-                .as_ref()
-                .is_some_and(|probe| probe.wants_steps()),
             numbers: AtomicU64::new(0),
             probe: options.probe,
             clock: options.clock,
@@ -222,6 +221,13 @@ impl Ledger {
         holders.sort_unstable_by_key(|(task, bytes)| (std::cmp::Reverse(*bytes), *task));
         holders.truncate(count);
         holders
+    }
+
+    /// Bytes of `mode` that tasks hold and do not use: the slack of their
+    /// [`LocalReservation`](crate::LocalReservation)s, which go on while it is added up.
+    #[must_use]
+    pub fn slack(&self, mode: MemoryMode) -> u64 {
+        self.look(|state| state.slack(mode))
     }
 
     /// Whether a request of `task` waits now.

@@ -3,6 +3,8 @@
 //! - [`Ledger`] is the one lock of the accounting. Its acquire core is offered as *try*, *blocking*
 //!   and *future*; all three drive the same [`Ticket`].
 //! - [`Reservation`] is granted memory as a value; [`raw`] has Spark's paired calls instead.
+//! - [`LocalReservation`] is memory that grows and shrinks often: it draws on slack of its own, and
+//!   comes to the lock only when that runs out or has to come back.
 //! - [`Policy`] decides, [`Evictor`] evicts, [`Probe`] observes: traits defined here and
 //!   implemented above.
 //!
@@ -70,12 +72,14 @@ mod faces;
 mod helpers;
 mod ledger;
 mod limits;
+mod local;
 mod options;
 mod policy;
 mod probe;
 pub mod raw;
 mod refusal;
 mod reservation;
+mod slack;
 mod snapshot;
 mod state;
 mod step;
@@ -93,6 +97,7 @@ pub use execution_pool::{ExecutionMemoryPool, Share};
 pub use faces::Acquire;
 pub use ledger::Ledger;
 pub use limits::LimitChange;
+pub use local::{LocalReservation, LocalUse};
 pub use options::{LedgerOptions, Wait};
 pub use policy::{Cause, Decision, Limit, Policy, Request, Resize, Round, Shift, Want};
 pub use probe::{Event, Kind, Probe, TracingProbe};

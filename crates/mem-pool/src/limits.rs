@@ -33,6 +33,7 @@ impl Ledger {
         total: u64,
     ) -> Result<LimitChange, EvictError> {
         let need = self.commit(Action::SetLimit { mode, total }, |state| {
+            state.recall_mode(mode);
             let policy = Arc::clone(self.policy());
             let books = state.books_mut(mode);
             let resize = policy.resize(books, total);

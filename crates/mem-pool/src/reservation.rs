@@ -143,6 +143,10 @@ impl Reservation {
         std::mem::take(&mut self.bytes)
     }
 
+    pub(crate) fn is_of(&self, ledger: &Arc<Ledger>) -> bool {
+        Arc::ptr_eq(&self.ledger, ledger)
+    }
+
     fn ask(&self, bytes: u64) -> Ask {
         match (self.kind, self.task) {
             (Kind::Execution, Some(task)) => Ask::execution(task, self.mode, bytes),

@@ -4,8 +4,12 @@
 //! due are put aside and called by the ledger once the lock is let go, and what is done with is
 //! dropped only then: dropping a waker can run anything.
 
+mod armed;
+mod counters;
 mod ending;
+mod leftover;
 mod looking;
+mod slack;
 
 use std::sync::Arc;
 use std::task::Waker;
@@ -13,11 +17,14 @@ use std::task::Waker;
 use mem_block::MemoryMode;
 
 use crate::books::Books;
-use crate::policy::{Cause, Decision, Policy, Round, Want};
+use crate::policy::{Cause, Decision, Policy, Round, Shift, Want};
 use crate::step::ActionOutcome;
 use crate::sum::add;
 use crate::task::TaskId;
 use crate::waiter::{Attempt, Ended, Fate, Queue, Status, Waiter};
+use armed::Armed;
+pub use counters::Counters;
+pub(crate) use leftover::Leftover;
 
 /// What an examination of a request came to.
 #[derive(Debug)]
@@ -63,32 +70,15 @@ impl Arrival {
     }
 }
 
-/// Counts of what happened, since the ledger was made.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counters {
-    /// Requests granted, in full or in part.
-    pub grants: u64,
-    /// Requests granted in part.
-    pub short_grants: u64,
-    /// Requests that waited.
-    pub waits: u64,
-    /// Requests that were told that they are not granted.
-    pub refusals: u64,
-    /// Evictions that freed something.
-    pub evictions: u64,
-    /// Bytes that evictions freed.
-    pub evicted_bytes: u64,
-}
-
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) books: [Books; 2],
     pub(crate) queue: Queue,
     pub(crate) counters: Counters,
-    /// To be woken once the lock is let go.
-    pub(crate) wakers: Vec<Waker>,
-    /// To be dropped once the lock is let go.
-    pub(crate) retired: Vec<Waiter>,
+    pub(crate) leftover: Leftover,
+    /// Who may use slack.
+    armed: Armed,
+    tells_steps: bool,
     policy: Arc<dyn Policy>,
     detect_deadlock: bool,
     /// Something has happened by which requests may be stuck that were not before.
@@ -99,13 +89,19 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn new(books: [Books; 2], policy: Arc<dyn Policy>, detect_deadlock: bool) -> Self {
+    pub(crate) fn new(
+        books: [Books; 2],
+        policy: Arc<dyn Policy>,
+        detect_deadlock: bool,
+        tells_steps: bool,
+    ) -> Self {
         Self {
             books,
             queue: Queue::default(),
             counters: Counters::default(),
-            wakers: Vec::new(),
-            retired: Vec::new(),
+            leftover: Leftover::default(),
+            armed: Armed::default(),
+            tells_steps,
             policy,
             detect_deadlock,
             changed: false,
@@ -134,12 +130,6 @@ impl State {
         self.sequence
     }
 
-    /// The number of the step that was just made, for records.
-    pub(crate) fn next_step(&mut self) -> u64 {
-        self.steps = add(self.steps, 1);
-        self.steps
-    }
-
     /// A request comes. It is answered, or queued; `waker` is how it can be told later, and without
     /// one it does not wait.
     pub(crate) fn arrive(&mut self, mut attempt: Attempt, waker: &mut Option<Waker>) -> Arrival {
@@ -151,6 +141,7 @@ impl State {
                 sequence: self.next_sequence(),
             };
         }
+        self.recall_for(attempt);
         if let Some(task) = attempt.task() {
             let execution = &mut self.books_mut(attempt.mode).execution;
             // mutant(registering-counts by new_task_wakes): delete
@@ -222,7 +213,7 @@ impl State {
             Status::Granted { .. } | Status::Ended(_) => {
                 let mut waiter = self.leave(id);
                 let status = std::mem::replace(&mut waiter.status, Status::Parked);
-                self.retired.push(waiter);
+                self.leftover.retired.push(waiter);
                 match status {
                     Status::Granted { bytes, sequence } => Arrival::Granted { bytes, sequence },
                     Status::Ended(ended) => self.refused(ended),
@@ -273,14 +264,59 @@ impl State {
         (released, sequence)
     }
 
-    /// Puts the question to the policy until it gives a final answer.
+    /// Puts the question to the policy until it gives a final answer, and does as it says.
     fn examine(&mut self, attempt: &mut Attempt) -> Outcome {
-        let policy = Arc::clone(&self.policy);
         let credit = std::mem::take(&mut attempt.credit);
+        self.books_mut(attempt.mode).execution.unhold(credit);
+        let (decision, _) = self.decide(attempt);
         let books = self.books_mut(attempt.mode);
-        books.execution.unhold(credit);
+        match decision {
+            Decision::Evict {
+                reserve_unused,
+                need,
+            } => {
+                // mutant(reserve-unused by no_over_grant_during_eviction): delete
+                books.storage.hold(reserve_unused);
+                attempt.reserved = reserve_unused;
+                // mutant(credit-kept-through-eviction by credit_survives_an_eviction): replace credit => 0
+                books.execution.hold(credit);
+                attempt.credit = credit;
+                Outcome::Evict { need }
+            }
+            Decision::Grant(bytes) => {
+                // mutant(granted-is-taken by no_over_grant): delete
+                match attempt.want {
+                    Want::Execution { task } => books.execution.take(task, bytes),
+                    Want::Storage | Want::Unroll { .. } => books.storage.take(bytes),
+                }
+                books.note_peak();
+                books.pay_debt();
+                let sequence = self.note_grant(attempt.bytes, bytes);
+                Outcome::Granted { bytes, sequence }
+            }
+            Decision::Wait => {
+                books.pay_debt();
+                Outcome::Wait
+            }
+            Decision::Refuse(limit) => {
+                books.pay_debt();
+                Outcome::Ended(Ended::Limit(limit))
+            }
+            Decision::Shift(_) => unreachable!("shifts are made, and the question is put again"),
+        }
+    }
+
+    /// The policy's final answer, which is no shift, and the shift that it wanted before, which is
+    /// made.
+    fn decide(&mut self, attempt: &mut Attempt) -> (Decision, Option<Shift>) {
+        let [on_heap, off_heap] = &mut self.books;
+        let books = match attempt.mode {
+            MemoryMode::OnHeap => on_heap,
+            MemoryMode::OffHeap => off_heap,
+        };
+        let mut made = None;
         loop {
-            match policy.decide(books, &attempt.request()) {
+            match self.policy.decide(books, &attempt.request()) {
                 Decision::Shift(shift) => {
                     assert!(
                         attempt.round != Round::Shifted,
@@ -288,38 +324,9 @@ impl State {
                     );
                     books.shift(shift);
                     attempt.round = Round::Shifted;
+                    made = Some(shift);
                 }
-                Decision::Evict {
-                    reserve_unused,
-                    need,
-                } => {
-                    // mutant(reserve-unused by no_over_grant_during_eviction): delete
-                    books.storage.hold(reserve_unused);
-                    attempt.reserved = reserve_unused;
-                    // mutant(credit-kept-through-eviction by credit_survives_an_eviction): replace credit => 0
-                    books.execution.hold(credit);
-                    attempt.credit = credit;
-                    return Outcome::Evict { need };
-                }
-                Decision::Grant(bytes) => {
-                    // mutant(granted-is-taken by no_over_grant): delete
-                    match attempt.want {
-                        Want::Execution { task } => books.execution.take(task, bytes),
-                        Want::Storage | Want::Unroll { .. } => books.storage.take(bytes),
-                    }
-                    books.note_peak();
-                    books.pay_debt();
-                    let sequence = self.note_grant(attempt.bytes, bytes);
-                    return Outcome::Granted { bytes, sequence };
-                }
-                Decision::Wait => {
-                    books.pay_debt();
-                    return Outcome::Wait;
-                }
-                Decision::Refuse(limit) => {
-                    books.pay_debt();
-                    return Outcome::Ended(Ended::Limit(limit));
-                }
+                decision => return (decision, made),
             }
         }
     }

@@ -34,6 +34,19 @@ pub(crate) struct Owed {
 }
 
 impl Attempt {
+    /// A request of `task` for execution memory, for which nothing has been done yet.
+    pub(crate) fn execution(task: TaskId, mode: MemoryMode, bytes: u64) -> Self {
+        Self {
+            mode,
+            want: Want::Execution { task },
+            bytes,
+            round: Round::Open,
+            reserved: 0,
+            credit: 0,
+            owed: Owed::default(),
+        }
+    }
+
     pub(crate) fn request(&self) -> Request {
         Request {
             want: self.want,

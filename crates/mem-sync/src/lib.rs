@@ -33,9 +33,10 @@
 //! waiting.join().unwrap();
 //! assert_eq!(clock.now(), deadline);
 //! ```
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod clock;
+mod fence;
 #[cfg(not(mem_loom))]
 mod native;
 mod thread_waker;
@@ -48,5 +49,7 @@ use modelled as imp;
 use native as imp;
 
 pub use clock::{Clock, ManualClock, Moment, SystemClock};
+pub use crossbeam_utils::CachePadded;
+pub use fence::{heavy_fence, light_fence};
 pub use imp::{Condvar, Mutex, MutexGuard, Parker, Unparker, atomic, thread};
 pub use thread_waker::{ThreadWaker, with_thread_waker};

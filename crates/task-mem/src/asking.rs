@@ -357,7 +357,7 @@ impl<S: SelfSpill + ?Sized> Request<'_, S> {
         self.grow(bytes, Account::Used).await.map(Held::new)
     }
 
-    async fn reserve_held(mut self, bytes: u64) -> Result<Held, MemoryError> {
+    pub(crate) async fn reserve_held(mut self, bytes: u64) -> Result<Held, MemoryError> {
         let _asking = self.begin()?;
         let charge = self.grow(bytes, Account::Used).await?;
         match charge.bytes() {

@@ -9,8 +9,8 @@ use crate::charge::{Account, Charge};
 use crate::error::ConsumerLabel;
 use crate::held::Held;
 use crate::manager::TaskMemoryManager;
+use crate::record::Record;
 use crate::spill::Spillable;
-use crate::state::Record;
 use crate::workspace::{Shelf, WorkspaceBuffer};
 
 /// A consumer's number in its task, in order of registration from 1.
@@ -74,12 +74,17 @@ impl ConsumerOptions {
 /// While a consumer asks, no other makes it spill: the asker may hold the consumer's own lock. The
 /// memory of a dropped consumer stays with its guards.
 pub struct MemoryConsumer {
-    task: Arc<TaskMemoryManager>,
-    label: ConsumerLabel,
-    mode: MemoryMode,
-    page_size: u64,
-    spills_itself: bool,
-    shelf: Arc<Shelf>,
+    registration: Arc<Registration>,
+}
+
+/// What a request has to know of its consumer.
+pub(crate) struct Registration {
+    pub(crate) task: Arc<TaskMemoryManager>,
+    pub(crate) label: ConsumerLabel,
+    pub(crate) mode: MemoryMode,
+    pub(crate) page_size: u64,
+    pub(crate) spills_itself: bool,
+    pub(crate) shelf: Arc<Shelf>,
 }
 
 impl MemoryConsumer {
@@ -88,68 +93,74 @@ impl MemoryConsumer {
         let mode = options.mode.unwrap_or_else(|| task.tungsten_memory_mode());
         let spills_itself = !matches!(options.spill, Spillable::Never);
         let id = task.add(Record::new(Arc::clone(&name), mode, options.spill));
-        Self {
+        let registration = Registration {
             task: Arc::clone(task),
             label: ConsumerLabel { id, name },
             mode,
             page_size: options.page_size.unwrap_or_else(|| task.page_size_bytes()),
             spills_itself,
             shelf: Arc::new(Shelf::new(options.spill_workspace)),
+        };
+        Self {
+            registration: Arc::new(registration),
         }
     }
 
     /// Its number in its task.
     #[must_use]
     pub fn id(&self) -> ConsumerId {
-        self.label.id
+        self.registration.label.id
     }
 
     /// The name it registered with.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.label.name
+        &self.registration.label.name
     }
 
     /// The mode of its memory.
     #[must_use]
     pub fn mode(&self) -> MemoryMode {
-        self.mode
+        self.registration.mode
     }
 
     /// Bytes of a page, where no more are needed.
     #[must_use]
     pub fn page_size(&self) -> u64 {
-        self.page_size
+        self.registration.page_size
     }
 
     /// Its task.
     #[must_use]
     pub fn task(&self) -> &Arc<TaskMemoryManager> {
-        &self.task
+        &self.registration.task
     }
 
     /// Bytes that it uses: its [`Held`] memory and its pages, but not its workspace, its unpaged
     /// regions, and what is [charged apart](crate::raw). Spark: `getUsed`.
     #[must_use]
     pub fn used(&self) -> u64 {
-        self.task.state.lock().record(self.id()).used()
+        self.registration.task.state.lock().record(self.id()).used()
     }
 
     /// The whole size class that holds `bytes`, for asking in sizes that are used again well; what is
     /// asked for is what is charged.
     #[must_use]
     pub fn good_size(&self, bytes: u64) -> u64 {
-        self.task.allocator(self.mode).good_size(bytes)
+        self.registration
+            .task
+            .allocator(self.registration.mode)
+            .good_size(bytes)
     }
 
     /// A guard of no bytes, to merge others into.
     pub fn nothing_held(&self) -> Held {
-        let epoch = self.task.state.lock().epoch;
+        let epoch = self.registration.task.state.lock().epoch;
         let kind = (self.id(), Account::Used);
         Held::new(Charge::new(
-            Arc::clone(&self.task),
+            Arc::clone(&self.registration.task),
             kind,
-            self.mode,
+            self.registration.mode,
             epoch,
             0,
         ))
@@ -160,35 +171,38 @@ impl MemoryConsumer {
     /// consumer's first growth all are.
     #[must_use]
     pub fn workspace(&self) -> Vec<WorkspaceBuffer> {
-        Shelf::lend(&self.shelf)
+        Shelf::lend(&self.registration.shelf)
     }
 
-    pub(crate) fn label(&self) -> &ConsumerLabel {
-        &self.label
-    }
-
-    pub(crate) fn spills_itself(&self) -> bool {
-        self.spills_itself
-    }
-
-    pub(crate) fn shelf(&self) -> &Arc<Shelf> {
-        &self.shelf
+    pub(crate) fn registration(&self) -> &Arc<Registration> {
+        &self.registration
     }
 }
 
 impl Drop for MemoryConsumer {
     fn drop(&mut self) {
-        self.shelf.close();
-        self.task.state.lock().remove(self.label.id);
+        self.registration.shelf.close();
+        self.registration
+            .task
+            .state
+            .lock()
+            .remove(self.registration.label.id);
     }
 }
 
 impl fmt::Debug for MemoryConsumer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MemoryConsumer")
+        f.debug_tuple("MemoryConsumer")
+            .field(&self.registration)
+            .finish()
+    }
+}
+
+impl fmt::Debug for Registration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registration")
             .field("task", &self.task.task())
-            .field("id", &self.label.id)
-            .field("name", &self.label.name)
+            .field("label", &self.label)
             .field("mode", &self.mode)
             .finish_non_exhaustive()
     }

@@ -19,6 +19,10 @@ impl Held {
         Self { charge }
     }
 
+    pub(crate) fn into_charge(self) -> Charge {
+        self.charge
+    }
+
     /// Bytes held.
     #[must_use]
     pub fn bytes(&self) -> u64 {

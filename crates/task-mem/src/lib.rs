@@ -2,7 +2,8 @@
 //!
 //! - [`TaskMemoryManager`] is made for each task, over a [`MemoryManager`](mem_policy::MemoryManager)
 //!   that all tasks share.
-//! - [`MemoryConsumer`] is who asks: for bytes ([`Held`]), for pages with a number ([`Page`]), or for
+//! - [`MemoryConsumer`] is who asks: for bytes ([`Held`], or
+//!   [`Metered`] where they change often), for pages with a number ([`Page`]), or for
 //!   regions beside the pages ([`Unpaged`]). All three are guards that give back when dropped. Each
 //!   way of asking never waits, waits on its thread, or is a future.
 //! - [`Spill`] and [`SelfSpill`] are what a consumer can do when the task runs short, and
@@ -112,9 +113,11 @@ mod error;
 mod face;
 mod held;
 mod manager;
+mod metered;
 mod page;
 mod page_table;
 pub mod raw;
+mod record;
 mod report;
 mod request;
 mod spill;
@@ -129,6 +132,7 @@ pub use error::{ConsumerLabel, Failure, MemoryError};
 pub use held::Held;
 pub use manager::TaskMemoryManager;
 pub use mem_pool::{CancelToken, TaskId, Wait};
+pub use metered::Metered;
 pub use page::Page;
 pub use report::{Holding, Owner, TaskEnd};
 pub use spill::{NoSpill, SelfSpill, Spill, SpillError, Spillable};

@@ -10,7 +10,8 @@ use mem_sync::Mutex;
 
 use crate::charge::{Account, Charge};
 use crate::consumer::{ConsumerId, ConsumerOptions, MemoryConsumer};
-use crate::state::{Record, State};
+use crate::record::Record;
+use crate::state::State;
 
 /// Manages the memory of one task: its consumers, its pages, who of them spills, what they leak.
 /// Spark's class of the same name.

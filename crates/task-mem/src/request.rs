@@ -8,7 +8,7 @@ use mem_block::MemoryMode;
 use mem_pool::{Ask, Reason, Refusal, Reservation};
 
 use crate::charge::{Account, Charge};
-use crate::consumer::{ConsumerId, MemoryConsumer};
+use crate::consumer::{ConsumerId, MemoryConsumer, Registration};
 use crate::error::{ConsumerLabel, Failure, MemoryError};
 use crate::face::Face;
 use crate::manager::TaskMemoryManager;
@@ -72,12 +72,21 @@ impl Got {
 impl<'a, S: SelfSpill + ?Sized> Request<'a, S> {
     /// A request of `consumer`.
     pub(crate) fn of(consumer: &'a MemoryConsumer, spill: &'a mut S, face: Face<'a>) -> Self {
+        Self::of_registration(consumer.registration(), spill, face)
+    }
+
+    /// A request of the consumer that registered so.
+    pub(crate) fn of_registration(
+        consumer: &'a Registration,
+        spill: &'a mut S,
+        face: Face<'a>,
+    ) -> Self {
         Self {
-            task: consumer.task(),
-            asker: consumer.label().clone(),
-            mode: consumer.mode(),
-            shelf: Some(consumer.shelf()),
-            spills_itself: consumer.spills_itself() && spill.can_spill(),
+            task: &consumer.task,
+            asker: consumer.label.clone(),
+            mode: consumer.mode,
+            shelf: Some(&consumer.shelf),
+            spills_itself: consumer.spills_itself && spill.can_spill(),
             spill,
             face,
             recovering: false,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mem_block::MemoryMode;
-use mem_pool::{Credit, Event};
+use mem_pool::{Credit, Event, LocalUse};
 
 use crate::consumer::ConsumerId;
 use crate::error::{ConsumerLabel, Failure};
@@ -60,6 +60,8 @@ impl<'a, S: SelfSpill + ?Sized> Request<'a, S> {
         let Some(spilling) = self.start_spill(victim.id, credit) else {
             return Ok(Spilled::default());
         };
+        // What it releases has to be seen, and kept for the request: none of it becomes slack.
+        spilling.meter_exactly(true);
         let result = match &spilling.other {
             Some(other) => other.spill(need, self.asker.id),
             None => self.spill.spill(need),
@@ -95,6 +97,7 @@ impl<'a, S: SelfSpill + ?Sized> Request<'a, S> {
         }
         let (victim, used) = (state.label(id), state.record(id).used());
         let released = state.released(self.mode);
+        let meters = state.record(id).meters.clone();
         let number = state.start_spill(id, credit.cloned(), self.recovering);
         Some(Spilling {
             task: self.task,
@@ -103,6 +106,7 @@ impl<'a, S: SelfSpill + ?Sized> Request<'a, S> {
             victim,
             used,
             released,
+            meters,
             other,
         })
     }
@@ -118,11 +122,19 @@ struct Spilling<'a> {
     used: u64,
     /// What the task had given back before.
     released: u64,
+    /// What it meters itself.
+    meters: Vec<LocalUse>,
     /// Who spills, where it is not the requester.
     other: Option<Arc<dyn Spill>>,
 }
 
 impl Spilling<'_> {
+    fn meter_exactly(&self, exactly: bool) {
+        for meter in &self.meters {
+            self.task.ledger().set_exact(meter, exactly);
+        }
+    }
+
     fn end(mut self, result: &Result<u64, SpillError>) -> Spilled {
         // If this was the last that kept the consumer alive, what it held is freed for the request.
         drop(self.other.take());
@@ -137,6 +149,7 @@ impl Spilling<'_> {
 
 impl Drop for Spilling<'_> {
     fn drop(&mut self) {
+        self.meter_exactly(false);
         let ended = self.task.state.lock().end_spill(self.number);
         drop(ended);
     }

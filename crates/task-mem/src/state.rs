@@ -2,69 +2,20 @@
 //!
 //! Nothing here blocks, allocates blocks, asks the ledger or calls a consumer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::thread::ThreadId;
 
 use mem_block::MemoryMode;
-use mem_pool::Credit;
+use mem_pool::{Credit, LocalUse};
 
 use crate::charge::Account;
 use crate::consumer::ConsumerId;
 use crate::error::ConsumerLabel;
 use crate::page_table::PageTable;
+use crate::record::Record;
 use crate::spill::Spillable;
 use crate::victims::Victims;
-
-/// One consumer's standing.
-#[derive(Debug)]
-pub(crate) struct Record {
-    pub(crate) name: Arc<str>,
-    pub(crate) mode: MemoryMode,
-    pub(crate) spill: Spillable,
-    /// Bytes by [`Account`].
-    pub(crate) bytes: [u64; Account::COUNT],
-    /// Regions that are no pages.
-    pub(crate) regions: u64,
-    /// Its requests that are on their way. While there are any, it is nobody else's victim: whoever
-    /// asks may hold the consumer's own lock.
-    asking: u32,
-    /// The consumer has gone; the record stays for what it left.
-    gone: bool,
-}
-
-impl Record {
-    pub(crate) fn new(name: Arc<str>, mode: MemoryMode, spill: Spillable) -> Self {
-        Self {
-            name,
-            mode,
-            spill,
-            bytes: [0; Account::COUNT],
-            regions: 0,
-            asking: 0,
-            gone: false,
-        }
-    }
-
-    pub(crate) fn count(&self, account: Account) -> u64 {
-        self.bytes[account.index()]
-    }
-
-    pub(crate) fn used(&self) -> u64 {
-        self.count(Account::Used)
-    }
-
-    /// All that is charged for it.
-    pub(crate) fn charged(&self) -> u64 {
-        self.bytes
-            .iter()
-            .fold(0, |sum, bytes| sum.saturating_add(*bytes))
-    }
-
-    fn is_over(&self) -> bool {
-        self.gone && self.asking == 0 && self.charged() == 0
-    }
-}
 
 /// Bytes of one mode that the task holds now, and the most it has held, as Spark counts them: what
 /// requests that fail had been granted is not in.
@@ -93,6 +44,8 @@ pub(crate) struct State {
     /// The ledger knows the task.
     pub(crate) registered: bool,
     pub(crate) records: BTreeMap<ConsumerId, Record>,
+    /// The consumers that anyone may have spill: a request looks at these only.
+    spillers: BTreeSet<ConsumerId>,
     pub(crate) pages: PageTable,
     /// Charged for pages that the allocator then did not give: Spark's `acquiredButNotUsed`.
     pub(crate) unused: u64,
@@ -115,6 +68,7 @@ impl State {
             epoch: 0,
             registered: true,
             records: BTreeMap::from([(ConsumerId::TASK, own)]),
+            spillers: BTreeSet::new(),
             pages: PageTable::default(),
             unused: 0,
             counters: [Counter::default(); 2],
@@ -128,6 +82,9 @@ impl State {
     pub(crate) fn add(&mut self, record: Record) -> ConsumerId {
         let id = ConsumerId::new(self.next_consumer);
         self.next_consumer = self.next_consumer.wrapping_add(1);
+        if matches!(record.spill, Spillable::ByAnyone(_)) {
+            self.spillers.insert(id);
+        }
         self.records.insert(id, record);
         id
     }
@@ -138,6 +95,7 @@ impl State {
             record.gone = true;
             record.spill = Spillable::Never;
         }
+        self.spillers.remove(&id);
         self.drop_if_over(id);
     }
 
@@ -204,10 +162,32 @@ impl State {
         self.drop_if_over(id);
     }
 
+    /// From now on the consumer meters some of what it uses itself.
+    pub(crate) fn add_meter(&mut self, id: ConsumerId, meter: LocalUse) {
+        self.record_mut(id).meters.push(meter);
+    }
+
+    pub(crate) fn remove_meter(&mut self, id: ConsumerId, meter: &LocalUse) {
+        self.record_mut(id).meters.retain(|other| other != meter);
+        self.drop_if_over(id);
+    }
+
+    /// What a consumer meters was `before`, with its slack, and is `now`.
+    pub(crate) fn recount_metered(&mut self, mode: MemoryMode, before: u64, now: u64) {
+        let counter = &mut self.counters[index(mode)];
+        counter.current = counter.current.saturating_sub(before).saturating_add(now);
+        counter.peak = counter.peak.max(counter.current);
+    }
+
     /// The task's holding of `mode` falls by a release.
     pub(crate) fn lower(&mut self, mode: MemoryMode, bytes: u64) {
         let counter = &mut self.counters[index(mode)];
         counter.current = counter.current.saturating_sub(bytes);
+        self.note_released(mode, bytes);
+    }
+
+    /// Something was given back, by somebody who counts it otherwise.
+    pub(crate) fn note_released(&mut self, mode: MemoryMode, bytes: u64) {
         let released = &mut self.released[index(mode)];
         *released = released.saturating_add(bytes);
     }
@@ -232,17 +212,15 @@ impl State {
     /// Who could spill for a request of `asker`; `itself` where the asker could, too.
     pub(crate) fn victims(&self, asker: ConsumerId, mode: MemoryMode, itself: bool) -> Victims {
         let mut victims = Victims::default();
-        for (id, record) in &self.records {
-            if record.used() == 0 || record.mode != mode {
-                continue;
-            }
-            if *id == asker {
-                if itself {
-                    victims.add(0, *id);
-                }
-            } else if self.may_be_spilled(*id) {
+        let uses = |record: &Record| record.used() > 0 && record.mode == mode;
+        for id in &self.spillers {
+            let record = self.record(*id);
+            if *id != asker && uses(record) && self.may_be_spilled(*id) {
                 victims.add(record.used(), *id);
             }
+        }
+        if itself && uses(self.record(asker)) {
+            victims.add(0, asker);
         }
         victims
     }
@@ -306,6 +284,7 @@ impl State {
         self.unused = 0;
         for record in self.records.values_mut() {
             record.bytes = [0; Account::COUNT];
+            record.meters.clear();
             record.regions = 0;
         }
         self.records.retain(|_, record| !record.is_over());

@@ -27,7 +27,7 @@ fn the_defaults_are_sparks() {
     let tasks = config.tasks();
     assert_eq!(
         (tasks.quantum_bytes, tasks.wait_timeout),
-        (0, Duration::from_secs(600))
+        (64 << 10, Duration::from_secs(600))
     );
     assert!(tasks.deadlock_detection && !tasks.exception_on_memory_leak);
     let store = config.store();

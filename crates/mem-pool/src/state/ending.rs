@@ -84,7 +84,7 @@ impl State {
             Status::ToAct { .. } => self.look_at_overlooked(mode),
             Status::Parked | Status::Acting(_) | Status::Ended(_) => {}
         }
-        self.retired.push(waiter);
+        self.leftover.retired.push(waiter);
     }
 
     /// Ends a queued request early, unless it was granted in the meantime. The eviction that runs for
@@ -144,7 +144,7 @@ impl State {
 
     pub(super) fn wake(&mut self, id: u64) {
         let waker = self.queue.get_mut(id).waker.take();
-        self.wakers.extend(waker);
+        self.leftover.wakers.extend(waker);
     }
 
     fn take_back(&mut self, attempt: &Attempt, bytes: u64) {

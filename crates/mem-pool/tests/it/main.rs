@@ -13,6 +13,7 @@ mod hammer;
 #[path = "../support/house.rs"]
 mod house;
 mod limits;
+mod local;
 #[path = "../support/policies.rs"]
 mod policies;
 mod polled;

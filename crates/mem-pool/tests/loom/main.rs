@@ -15,6 +15,7 @@ mod house;
 mod limits;
 #[path = "../support/policies.rs"]
 mod policies;
+mod slack;
 mod spilling;
 #[expect(
     dead_code,

@@ -4,6 +4,7 @@ mod allocate_page;
 mod hand_off;
 mod leaks;
 mod memory_manager_suite;
+mod metered;
 mod pages;
 mod random;
 mod reentrancy;

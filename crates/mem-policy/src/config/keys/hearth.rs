@@ -23,10 +23,10 @@ pub(crate) const WAIT_DEADLOCK_DETECTION: KeyInfo = KeyInfo {
 pub(crate) const TASK_QUANTUM: KeyInfo = KeyInfo {
     name: "hearth.task.quantum",
     kind: KeyKind::BYTES,
-    default: Some("0"),
+    default: Some("64k"),
     since: "Hearth 0.1.0",
     standing: Standing::Effective,
-    about: "Bytes that a task takes from the ledger at a time to serve small requests from; 0: exactly what is asked.",
+    about: "Bytes that a task takes from the ledger at first to serve small requests from, and more with use; 0: exactly what is asked.",
 };
 
 pub(crate) const SPILL_DIRS: KeyInfo = KeyInfo {
