@@ -27,13 +27,7 @@ pub(crate) enum Group {
 
 impl Group {
     /// All of them, in the order in which they run.
-    pub(crate) const ALL: &[Self] = &[
-        Self::Pool,
-        Self::Pages,
-        Self::Keys,
-        Self::Store,
-        Self::Sort,
-    ];
+    pub(crate) const ALL: &[Self] = &[Self::Pool, Self::Pages, Self::Keys, Self::Store, Self::Sort];
 
     /// Runs the group's cases, each of which adds its row.
     pub(crate) fn run(self, report: &mut Report) {

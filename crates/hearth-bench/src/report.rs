@@ -53,7 +53,9 @@ impl Row {
     }
 
     fn line(&self) -> String {
-        let bar = self.bar.map_or_else(|| "-".to_owned(), |bar| format!("<= {bar}"));
+        let bar = self
+            .bar
+            .map_or_else(|| "-".to_owned(), |bar| format!("<= {bar}"));
         let verdict = match (self.bar, self.holds()) {
             (None, _) => "",
             (_, true) => "ok",

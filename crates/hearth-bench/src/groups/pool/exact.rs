@@ -1,0 +1,108 @@
+//! Acquire and release at the manager, to the byte, and what many idle ones cost.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mem_policy::MemoryManager;
+use mem_pool::Ask;
+use task_mem::{MemoryConsumer, NoSpill, TaskId};
+
+use super::setting::{MODE, consumer, manager, reservation, task, tracked};
+use super::{DATAFUSION, threads::together};
+use crate::measure::{in_turn, time};
+use crate::report::{Report, Row};
+
+const ROUNDS: usize = 21;
+const OPERATIONS: u32 = 50_000;
+const BYTES: u64 = 64;
+
+pub(super) fn run(report: &mut Report) {
+    for threads in [1, 2] {
+        against_tracked(report, threads);
+    }
+    beside_idle(report);
+}
+
+fn against_tracked(report: &mut Report, threads: i64) {
+    let name = format!("acquire + release, exact, {threads} thread(s)");
+    if !report.wants(&name) {
+        return;
+    }
+    let manager = manager();
+    let mut tasks: Vec<i64> = (0..threads).collect();
+    let pool = tracked();
+    let mut reservations: Vec<_> = (0..threads).map(|_| reservation(&pool)).collect();
+    let size = usize::try_from(BYTES).expect("64-bit machines are measured");
+    let [ours, theirs] = in_turn(
+        ROUNDS,
+        [
+            &mut || together(&mut tasks, |id| acquire_and_release(&manager, *id)),
+            &mut || {
+                together(&mut reservations, |reservation| {
+                    for _ in 0..OPERATIONS {
+                        reservation.try_grow(size).expect("there is enough");
+                        reservation.shrink(size);
+                    }
+                })
+            },
+        ],
+    );
+    let peer = format!("{DATAFUSION} Track<Greedy>");
+    let operations = f64::from(OPERATIONS);
+    report.add(&Row::new(
+        "pool",
+        name,
+        ours,
+        (&peer, theirs),
+        operations,
+        Some(1.0),
+    ));
+}
+
+fn acquire_and_release(manager: &Arc<dyn MemoryManager>, task: i64) {
+    let ask = Ask::execution(TaskId::new(task), MODE, BYTES);
+    for _ in 0..OPERATIONS {
+        let granted = manager.ledger().try_acquire(std::hint::black_box(ask));
+        drop(granted.expect("there is enough"));
+    }
+}
+
+fn beside_idle(report: &mut Report) {
+    let name = "acquire, 10,000 idle tasks with 10 idle consumers each";
+    if !report.wants(name) {
+        return;
+    }
+    let few = crowd(10);
+    let many = crowd(10_000);
+    let [many_take, few_take] = in_turn(
+        ROUNDS,
+        [&mut || acquire(&many[0]), &mut || acquire(&few[0])],
+    );
+    let peer = ("itself with 10 idle tasks", few_take);
+    report.add(&Row::new(
+        "pool",
+        name,
+        many_take,
+        peer,
+        f64::from(OPERATIONS),
+        Some(1.3),
+    ));
+}
+
+/// Ten consumers of each of so many tasks of one manager.
+fn crowd(tasks: i64) -> Vec<MemoryConsumer> {
+    let manager = manager();
+    let tasks = (0..tasks).map(|id| task(&manager, id));
+    tasks
+        .flat_map(|task| (0..10).map(move |_| consumer(&task)))
+        .collect()
+}
+
+fn acquire(consumer: &MemoryConsumer) -> Duration {
+    time(|| {
+        for _ in 0..OPERATIONS {
+            let held = consumer.try_acquire(BYTES, &mut NoSpill);
+            drop(held.expect("there is enough"));
+        }
+    })
+}
