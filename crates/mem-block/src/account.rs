@@ -8,8 +8,8 @@ const COUNTED: &str = "bytes leave a sum only after they entered it";
 /// | --- | --- | --- | --- |
 /// | live | lengths of blocks in use | [`admit`](Self::admit), [`reuse`](Self::reuse) | [`keep`](Self::keep), [`forget`](Self::forget) |
 /// | rounding | what those blocks have beyond their lengths | with live | with live |
-/// | kept | freed blocks | [`keep`](Self::keep) | [`reuse`](Self::reuse), [`evict`](Self::evict) |
-/// | releasing | on the way back to the system | [`evict`](Self::evict), [`reuse`](Self::reuse) | [`released`](Self::released) |
+/// | kept | freed blocks, rests of slabs | [`keep`](Self::keep), [`arrived`](Self::arrived) | [`reuse`](Self::reuse), [`cut`](Self::cut), [`evict`](Self::evict) |
+/// | releasing | on the way to the system or from it | [`evict`](Self::evict), [`reuse`](Self::reuse), [`await_rest`](Self::await_rest) | [`released`](Self::released), [`arrived`](Self::arrived) |
 ///
 /// `live <= limit` unless the limit was lowered. While anything is kept, all four together are
 /// `<= limit`. They pass it only by rounding, when blocks of odd sizes fill the whole limit.
@@ -68,6 +68,27 @@ impl Account {
         self.0.reused += 1;
     }
 
+    /// A block of `size` bytes is made of `capacity` bytes that are cut off a rest of a slab: the first
+    /// use of them.
+    pub(crate) fn cut(&mut self, size: u64, capacity: u64) {
+        Self::take(&mut self.0.kept, capacity);
+        self.0.live += size; // moves from kept, so the whole doesn't grow
+        self.0.rounding += capacity - size;
+        self.0.fresh += 1;
+    }
+
+    /// `bytes` are about to be obtained together with a block.
+    pub(crate) fn await_rest(&mut self, bytes: u64) {
+        self.0.releasing += bytes; // `over` was asked: at most the limit
+        self.0.peak = self.0.peak.max(self.0.held());
+    }
+
+    /// They are there.
+    pub(crate) fn arrived(&mut self, bytes: u64) {
+        Self::take(&mut self.0.releasing, bytes);
+        self.0.kept += bytes;
+    }
+
     /// The system did not take `bytes` of a block in use, so they stay with it.
     pub(crate) fn stayed(&mut self, bytes: u64) {
         Self::take(&mut self.0.releasing, bytes);
@@ -120,6 +141,20 @@ mod tests {
         account.stayed(16);
         account.forget(45, 64);
         assert_eq!(account.stats().held(), 0);
+    }
+
+    #[test]
+    fn a_slab_is_counted_before_it_is_there() {
+        let mut account = Account::new(100);
+        account.admit(14, 16);
+        account.await_rest(48);
+        let stats = account.stats();
+        assert_eq!((stats.releasing, stats.held(), stats.peak), (48, 64, 64));
+        account.arrived(48);
+        account.cut(15, 16);
+        let stats = account.stats();
+        assert_eq!((stats.live, stats.rounding, stats.kept), (29, 3, 32));
+        assert_eq!((stats.fresh, stats.reused, stats.held()), (2, 0, 64));
     }
 
     #[test]

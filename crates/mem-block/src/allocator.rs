@@ -51,7 +51,7 @@ pub trait MemoryAllocator: Send + Sync + fmt::Debug {
         self.stats().live
     }
 
-    /// Bytes of freed blocks that are kept to be used again.
+    /// Bytes that are kept to be used: of freed blocks, and of slabs of which a part is in use.
     fn kept_bytes(&self) -> u64 {
         self.stats().kept
     }
@@ -73,15 +73,15 @@ pub struct AllocatorStats {
     /// What those have beyond that: up to 7 bytes a block, or up to a page of the system where it
     /// is mapped.
     pub rounding: u64,
-    /// Freed blocks that are kept, with everything they have.
+    /// Freed blocks that are kept, with everything they have, and what is left of slabs.
     pub kept: u64,
-    /// On the way back to the system.
+    /// On the way back to the system, or from it as the rest of a slab.
     pub releasing: u64,
     /// The highest that `live + rounding + kept + releasing` has been.
     pub peak: u64,
     /// Number of blocks made of fresh memory.
     pub fresh: u64,
-    /// Number of blocks made of kept memory.
+    /// Number of blocks made of freed ones.
     pub reused: u64,
 }
 
@@ -101,7 +101,7 @@ impl AllocatorStats {
 pub struct AllocatorOptions {
     /// Most bytes that blocks in use, and they and the kept ones together, may have.
     pub limit: u64,
-    /// Most bytes of freed blocks to keep; 0 keeps none.
+    /// Most bytes to keep, of freed blocks and of slabs; 0 keeps none, and makes no slabs.
     pub kept_max: u64,
     /// A kept block is given back when it was not used for this many allocations of 64 KiB or more.
     pub kept_age: u64,

@@ -4,6 +4,7 @@
 //! shortened or filled outside it. Memory that is on its way back to the system stays counted until
 //! it is there; an allocation that needs the room waits for it.
 
+mod batch;
 mod state;
 #[cfg(all(test, not(mem_loom)))]
 mod tests;
@@ -12,15 +13,20 @@ use crate::{
     AllocError, AllocatorOptions, AllocatorStats, MemoryBlock, MemoryMode,
     block::Home,
     classes::{self, KEPT_FROM},
-    free_lists::List,
+    free_lists::{List, Shelf},
     region::Region,
 };
+use batch::Batch;
 use mem_sync::{Condvar, Mutex, MutexGuard};
-use state::{Batch, State, Step};
+use state::{State, Step};
 use std::{io, mem, sync::Arc};
 
 const CLEAN: u8 = 0xa5;
 const FREED: u8 = 0x5a;
+
+/// Regions that an allocation evicts at a time, and those that go where many do.
+const FEW: usize = 8;
+const MANY: usize = 64;
 
 /// Where memory comes from and goes to.
 pub(crate) trait Source: Send + Sync + 'static {
@@ -33,7 +39,14 @@ pub(crate) trait Source: Send + Sync + 'static {
     /// Bytes that a block of `size` bytes really takes, at least `size`.
     fn capacity_for(&self, size: u64) -> u64;
 
-    /// Zeroed memory of `capacity` bytes, which [`capacity_for`](Self::capacity_for) gave.
+    /// Bytes to obtain at once for a block of `capacity` bytes and others after it, at least twice as
+    /// many; none where blocks are not cut off larger pieces.
+    fn slab_for(&self, _capacity: u64) -> Option<u64> {
+        None
+    }
+
+    /// Zeroed memory of `capacity` bytes, which [`capacity_for`](Self::capacity_for) or
+    /// [`slab_for`](Self::slab_for) gave.
     fn obtain(&self, capacity: u64) -> Result<Region, io::ErrorKind>;
 
     /// Gives memory back.
@@ -56,8 +69,18 @@ pub(crate) enum Contents {
     Zeroed,
 }
 
+/// What a counted block is made of.
+enum Memory {
+    /// A freed block.
+    Kept(Region),
+    /// A part of a slab, zeroed.
+    Cut(Region),
+    /// Memory that has to be obtained, with the rest of a slab if that isn't 0.
+    Fresh { rest: u64 },
+}
+
 /// A source under a limit, with free lists.
-pub(crate) struct BlockPool<S> {
+pub(crate) struct BlockPool<S: Source> {
     source: S,
     debug_fill: bool,
     kept_max: u64,
@@ -104,8 +127,9 @@ impl<S: Source> BlockPool<S> {
         }
         let capacity = self.source.capacity_for(size);
         let (mut region, fresh) = match self.reserve(size, capacity)? {
-            Some(kept) => (self.fitted(kept, capacity), false),
-            None => (self.fresh(size, capacity)?, true),
+            Memory::Kept(kept) => (self.fitted(kept, capacity), false),
+            Memory::Cut(cut) => (cut, true),
+            Memory::Fresh { rest } => (self.fresh(size, capacity, rest)?, true),
         };
         match contents {
             Contents::Zeroed if !fresh => region.bytes_mut().fill(0),
@@ -116,21 +140,23 @@ impl<S: Source> BlockPool<S> {
         Ok(MemoryBlock::new(region, size, mode, home))
     }
 
-    /// Counts the block and takes a kept region for it, or none if fresh memory has to be obtained.
-    fn reserve(&self, size: u64, capacity: u64) -> Result<Option<Region>, AllocError> {
+    /// Counts the block and takes a kept region for it, if there is one.
+    fn reserve(&self, size: u64, capacity: u64) -> Result<Memory, AllocError> {
+        let slab = self.source.slab_for(capacity);
         let mut first = true;
         loop {
-            let mut leaving = Batch::default();
+            let mut leaving = Batch::<FEW>::new();
             let mut state = self.state.lock();
             if mem::take(&mut first) {
                 state.grow_older(capacity);
             }
-            let step = state.reserve(size, capacity, &mut leaving);
+            let step = state.reserve(size, capacity, slab, &mut leaving);
             drop(state);
             self.release(leaving);
             match step {
-                Step::Reuse(region) => return Ok(Some(region)),
-                Step::Obtain => return Ok(None),
+                Step::Reuse(region) => return Ok(Memory::Kept(region)),
+                Step::Cut(region) => return Ok(Memory::Cut(region)),
+                Step::Obtain { rest } => return Ok(Memory::Fresh { rest }),
                 Step::Evicted => {}
                 Step::Wait => self.wait_for_release(),
                 Step::Refuse { live, limit } => {
@@ -146,8 +172,8 @@ impl<S: Source> BlockPool<S> {
         }
     }
 
-    /// Waits until some of the memory that is on its way to the system has arrived. Whoever brings
-    /// it there waits for nobody.
+    /// Waits until some of the memory that is on its way to the system or from it has arrived. Whoever
+    /// brings it waits for nobody.
     fn wait_for_release(&self) {
         let state = self.state.lock();
         if state.account.stats().releasing > 0 {
@@ -173,9 +199,14 @@ impl<S: Source> BlockPool<S> {
         region
     }
 
-    /// Obtains memory that is already counted. Kept memory is given back before the system's
-    /// refusal is final.
-    fn fresh(&self, size: u64, capacity: u64) -> Result<Region, AllocError> {
+    /// Obtains memory that is already counted, with the `rest` of a slab if there is one. Kept memory
+    /// is given back before the system's refusal is final.
+    fn fresh(&self, size: u64, capacity: u64, rest: u64) -> Result<Region, AllocError> {
+        if rest > 0
+            && let Some(block) = self.front_of_slab(capacity, rest)
+        {
+            return Ok(block);
+        }
         let first = self.source.obtain(capacity);
         let obtained = match first {
             Err(_) if self.trim(u64::MAX) > 0 => self.source.obtain(capacity),
@@ -186,6 +217,31 @@ impl<S: Source> BlockPool<S> {
             let mode = self.mode();
             AllocError::Refused { mode, size, kind }
         })
+    }
+
+    /// Obtains a slab that is already counted, keeps its `rest`, and returns the block; none if the
+    /// system has no slab.
+    fn front_of_slab(&self, capacity: u64, rest: u64) -> Option<Region> {
+        let mut slab = self.source.obtain(capacity + rest).ok();
+        match slab.as_mut().and_then(|slab| slab.split_off(capacity)) {
+            Some(rest) => self.keep_rest(rest),
+            None => self.state.lock().account.released(rest),
+        }
+        // mutant(rest-notifies by an_allocation_waits_for_the_rest_of_a_slab @ front_of_slab): delete
+        self.released.notify_all();
+        self.shed_excess();
+        slab
+    }
+
+    fn keep_rest(&self, rest: Region) {
+        let bytes = rest.capacity();
+        match self.lock_with_slot(Shelf::RESTS) {
+            Some(mut state) => state.keep_rest(rest),
+            None => {
+                self.source.release(rest);
+                self.state.lock().account.released(bytes);
+            }
+        }
     }
 
     pub(crate) fn trim(&self, bytes: u64) -> u64 {
@@ -206,7 +262,7 @@ impl<S: Source> BlockPool<S> {
     fn shed(&self, wanted: impl Fn(&State, u64) -> u64) -> u64 {
         let mut shed = 0;
         loop {
-            let mut leaving = Batch::default();
+            let mut leaving = Batch::<MANY>::new();
             let mut state = self.state.lock();
             let bytes = wanted(&state, shed);
             state.evict(bytes, &mut leaving);
@@ -220,31 +276,29 @@ impl<S: Source> BlockPool<S> {
     }
 
     /// Brings evicted regions to the system, then stops counting them.
-    fn release(&self, leaving: Batch) {
+    fn release<const N: usize>(&self, leaving: Batch<N>) {
         if leaving.is_empty() {
             return;
         }
         let bytes = leaving.bytes();
-        for region in leaving {
-            self.source.release(region);
-        }
+        leaving.release(|piece| self.source.release(piece));
         self.state.lock().account.released(bytes);
         // mutant(release-notifies by an_allocation_waits_for_memory_that_another_gives_back @ release): delete
         self.released.notify_all();
     }
 
-    /// Locks, with a slot for one more kept region of `capacity`; none if there is no memory for
-    /// the slot. Lists are made longer and dropped while the lock is free.
-    fn lock_with_slot(&self, capacity: u64) -> Option<MutexGuard<'_, State>> {
+    /// Locks, with a slot for one more kept region on `shelf`; none if there is no memory for the
+    /// slot. Lists are made longer and dropped while the lock is free.
+    fn lock_with_slot(&self, shelf: Shelf) -> Option<MutexGuard<'_, State>> {
         let mut state = self.state.lock();
-        while let Some(slots) = state.free.slots_wanted(capacity) {
+        while let Some(slots) = state.free.slots_wanted(shelf) {
             drop(state);
             let mut longer = List::new();
             if longer.try_reserve_exact(slots).is_err() {
                 return None;
             }
             state = self.state.lock();
-            let retired = state.free.lengthen(capacity, longer);
+            let retired = state.free.lengthen(shelf, longer);
             if retired.capacity() > 0 {
                 drop(state);
                 drop(retired);
@@ -255,6 +309,13 @@ impl<S: Source> BlockPool<S> {
     }
 }
 
+impl<S: Source> Drop for BlockPool<S> {
+    /// What is kept goes in large pieces.
+    fn drop(&mut self) {
+        self.trim(u64::MAX);
+    }
+}
+
 impl<S: Source> Home for BlockPool<S> {
     fn take_back(&self, mut region: Region, len: u64) {
         if self.debug_fill {
@@ -262,7 +323,7 @@ impl<S: Source> Home for BlockPool<S> {
         }
         let capacity = region.capacity();
         let can_keep = (KEPT_FROM..=self.kept_max).contains(&capacity);
-        if can_keep && let Some(mut state) = self.lock_with_slot(capacity) {
+        if can_keep && let Some(mut state) = self.lock_with_slot(Shelf::of(capacity)) {
             state.keep(region, len);
             let excess = state.excess();
             drop(state);

@@ -1,11 +1,14 @@
 //! The one module that handles raw memory; everything outside it is safe code.
 #![expect(
     unsafe_code,
-    reason = "zeroed memory without a first write, and words seen as bytes, have no safe form in std"
+    reason = "zeroed memory without a first write, mappings, and words seen as bytes have no safe form in std"
 )]
 
+use rustix::mm::{self, MapFlags, ProtFlags};
 use std::alloc::{self, Layout};
-use std::{ptr, slice};
+use std::mem::ManuallyDrop;
+use std::ptr::{self, NonNull};
+use std::{io, slice};
 
 /// `count` zeroed words of the global allocator, or none if it has no more.
 ///
@@ -78,19 +81,101 @@ pub(crate) fn words_of_mut(bytes: &mut [u8]) -> &mut [u64] {
     words
 }
 
-/// Shortens a mapping to `len` bytes and says whether the system did it.
-#[cfg(target_os = "linux")]
-pub(crate) fn shrink_mapping(map: &mut memmap2::MmapMut, len: usize) -> bool {
-    let in_place = memmap2::RemapOptions::new().may_move(false);
-    // SAFETY: the mapping is anonymous, so there is no file whose end it could pass, and it only
-    // gets shorter; the unique borrow proves that no slice of it is in use.
-    len <= map.len() && unsafe { map.remap(len, in_place) }.is_ok()
+/// Anonymous memory of the system in whole pages: zeroed, private, unmapped when dropped.
+///
+/// The system unmaps any range of it, so a range can be cut in two, and two that adjoin can be joined,
+/// at no cost.
+#[derive(Debug)]
+pub(crate) struct Pages {
+    start: NonNull<u8>,
+    len: usize,
 }
 
-/// Elsewhere a mapping stays as long as it is.
-#[cfg(not(target_os = "linux"))]
-pub(crate) fn shrink_mapping(_map: &mut memmap2::MmapMut, _len: usize) -> bool {
-    false
+// SAFETY: the range has one owner and depends on no thread, as a `Box<[u8]>`.
+unsafe impl Send for Pages {}
+// SAFETY: shared borrows of the range only read it.
+unsafe impl Sync for Pages {}
+
+impl Pages {
+    /// Every length and every cut is a multiple of this many bytes.
+    ///
+    /// The x86 page. Other processors have pages of up to 64 KiB, chosen when the kernel is built; a
+    /// multiple of the largest is a multiple of any.
+    pub(crate) const UNIT: usize = if cfg!(any(target_arch = "x86", target_arch = "x86_64")) {
+        4 << 10
+    } else {
+        64 << 10
+    };
+
+    /// Maps `len` bytes.
+    pub(crate) fn map(len: usize) -> io::Result<Self> {
+        assert!(len.is_multiple_of(Self::UNIT), "whole pages are mapped");
+        let access = ProtFlags::READ | ProtFlags::WRITE;
+        // SAFETY: without an address of ours the system chooses one where nothing is mapped.
+        let start = unsafe { mm::mmap_anonymous(ptr::null_mut(), len, access, MapFlags::PRIVATE) }?;
+        let start = NonNull::new(start.cast::<u8>()).ok_or(io::ErrorKind::OutOfMemory)?;
+        Ok(Self { start, len })
+    }
+
+    /// Advises huge pages. The system may have none; the memory is the same.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn advise_huge(&self) {
+        let start = self.start.as_ptr().cast();
+        // SAFETY: the range is mapped and ours; the advice changes none of its contents.
+        unsafe { mm::madvise(start, self.len, mm::Advice::LinuxHugepage) }.ok();
+    }
+
+    /// Keeps the first `at` bytes and returns the others.
+    pub(crate) fn split_off(&mut self, at: usize) -> Self {
+        assert!(at.is_multiple_of(Self::UNIT), "pages are not cut");
+        let len = self.len.checked_sub(at).expect("the cut is in the range");
+        // SAFETY: `at` is at most `len`, so the result is in the mapping or at its end.
+        let start = unsafe { self.start.add(at) };
+        self.len = at;
+        Self { start, len }
+    }
+
+    /// Appends `next` if it starts where this ends; else returns it.
+    pub(crate) fn join(&mut self, next: Self) -> Option<Self> {
+        if self.start.addr().get() + self.len != next.start.addr().get() {
+            return Some(next);
+        }
+        let next = ManuallyDrop::new(next);
+        self.len += next.len; // both are mapped, so their sum is below the address space
+        None
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        // SAFETY: the range is mapped, readable and initialised (by the system, with zeros) for as
+        // long as `self` lives, and only a unique borrow writes to it.
+        unsafe { slice::from_raw_parts(self.start.as_ptr(), self.len) }
+    }
+
+    pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
+        // SAFETY: as in `bytes`; the borrow is unique.
+        unsafe { slice::from_raw_parts_mut(self.start.as_ptr(), self.len) }
+    }
+}
+
+impl Drop for Pages {
+    fn drop(&mut self) {
+        if self.len == 0 {
+            return;
+        }
+        let start = self.start.as_ptr().cast();
+        // SAFETY: the range is mapped by `map`, nobody else has it, and no borrow of it lives on. It
+        // is made of whole pages, so nothing beside it is unmapped.
+        let unmapped = unsafe { mm::munmap(start, self.len) };
+        // A hole needs one more entry in the system's list of mappings, which may be full. Then the
+        // addresses are lost, but not the memory.
+        #[cfg(target_os = "linux")]
+        if unmapped.is_err() {
+            // SAFETY: as above; nobody reads again what becomes zero.
+            unsafe { mm::madvise(start, self.len, mm::Advice::LinuxDontNeed) }.ok();
+        }
+        #[cfg(not(target_os = "linux"))]
+        unmapped.ok();
+    }
 }
 
 #[expect(
@@ -143,5 +228,37 @@ mod tests {
         assert_eq!(words_of(&bytes_of(&words)[..15]).len(), 1);
         words_of_mut(&mut bytes_of_mut(&mut words)[..9])[0] = 7;
         assert_eq!(words[0], 7);
+    }
+
+    #[test]
+    fn pages_are_cut_and_joined() {
+        const PAGE: usize = 64 << 10; // whole pages, however large the system's are
+        let mut front = Pages::map(4 * PAGE).unwrap();
+        assert!(front.bytes().iter().all(|&byte| byte == 0));
+        front.bytes_mut()[3 * PAGE] = 7;
+        let mut back = front.split_off(PAGE);
+        let last = back.split_off(2 * PAGE);
+        assert_eq!(
+            [&front, &back, &last].map(|pages| pages.bytes().len() / PAGE),
+            [1, 2, 1]
+        );
+        assert_eq!(last.bytes()[0], 7);
+
+        let last = front.join(last).expect("there is a gap");
+        assert!(front.join(back).is_none());
+        assert!(front.join(last).is_none());
+        assert_eq!(
+            (front.bytes().len(), front.bytes()[3 * PAGE]),
+            (4 * PAGE, 7)
+        );
+        drop(front.split_off(PAGE));
+        front.bytes_mut().fill(1);
+    }
+
+    #[test]
+    fn an_empty_cut_is_no_range() {
+        let mut pages = Pages::map(64 << 10).unwrap();
+        assert!(pages.split_off(64 << 10).bytes().is_empty());
+        assert!(Pages::map(0).is_err());
     }
 }

@@ -4,7 +4,7 @@ use crate::{
     AllocError, AllocatorOptions, AllocatorStats, MAXIMUM_PAGE_SIZE_BYTES, MemoryAllocator,
     MemoryBlock, MemoryMode,
     classes::KEPT_FROM,
-    mapping::{MAPPING_UNIT, Mapping},
+    mapping::{self, HUGE_PAGE, MAPPING_UNIT},
     pool::{BlockPool, Contents, Source},
     raw,
     region::Region,
@@ -12,6 +12,9 @@ use crate::{
 use std::{fmt, io, sync::Arc};
 
 const WORD: u64 = 8;
+
+/// Blocks of up to half of this are cut off one huge page.
+const SLAB: u64 = HUGE_PAGE as u64;
 
 /// The global allocator.
 struct Heap;
@@ -59,8 +62,12 @@ impl Source for Anonymous {
         let Ok(len) = usize::try_from(capacity) else {
             return Err(io::ErrorKind::OutOfMemory);
         };
-        let mapping = Mapping::new(len).map_err(|error| error.kind())?;
-        Ok(Region::Mapped(mapping))
+        let pages = mapping::map(len).map_err(|error| error.kind())?;
+        Ok(Region::Mapped(pages))
+    }
+
+    fn slab_for(&self, capacity: u64) -> Option<u64> {
+        (KEPT_FROM..=SLAB / 2).contains(&capacity).then_some(SLAB)
     }
 }
 
@@ -144,9 +151,11 @@ pooled_allocator! {
     /// Blocks in anonymous mappings, for off-heap memory (Spark: `UnsafeMemoryAllocator`, which has
     /// no limit and keeps nothing).
     ///
-    /// - From 64 KiB on, a block is a mapping of whole pages of the system. Freed ones are kept and
+    /// - From 64 KiB on, a block is mapped in whole pages of the system. Freed ones are kept and
     ///   used again as in [`HeapAllocator`]; one that goes back is unmapped, so it leaves the
     ///   process at once.
+    /// - Up to 1 MiB, it is cut off a huge page where there is room for one; the rest of that is kept
+    ///   for others.
     /// - From 2 MiB on, it starts at a multiple of 2 MiB and huge pages are advised.
     /// - Below 64 KiB it comes from the global allocator, as Spark's come from `malloc`: whole pages
     ///   for a few bytes would be a waste that no limit sees.

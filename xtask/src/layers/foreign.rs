@@ -12,7 +12,7 @@ const KEPT_TO: &[(&str, &[&str])] = &[
     ("loom", &["mem-sync"]),
     ("parking_lot", &["mem-sync"]),
     ("crossbeam-utils", &["mem-sync"]),
-    ("memmap2", &["mem-block"]),
+    ("memmap2", &["hearth-bench"]),
     ("lz4_flex", &["mem-spill"]),
     (
         "rustix",

@@ -104,12 +104,12 @@ fn one_bad_edge_among_good_ones_is_the_one_named() {
 
 #[test]
 fn foreign_crates_keep_to_their_rooms() {
-    allowed("mem-block", Kind::Normal, "memmap2");
+    allowed("hearth-bench", Kind::Normal, "memmap2");
     refused(
         "mem-policy",
         Kind::Normal,
         "memmap2",
-        "business of mem-block alone",
+        "business of hearth-bench alone",
     );
     refused("mem-policy", Kind::Normal, "rustix", "business");
     refused("mem-policy", Kind::Normal, "tempfile", "business");

@@ -1,8 +1,13 @@
 //! What the pool's lock guards, and the decisions that are made under it. Nothing here maps,
 //! unmaps, allocates or touches memory.
 
+use super::batch::Batch;
 use crate::{
-    AllocatorOptions, account::Account, classes::KEPT_FROM, free_lists::FreeLists, region::Region,
+    AllocatorOptions,
+    account::Account,
+    classes::KEPT_FROM,
+    free_lists::{FreeLists, Shelf},
+    region::Region,
 };
 
 /// Counters, free lists, and the age of things.
@@ -22,8 +27,13 @@ pub(super) struct State {
 pub(super) enum Step {
     /// The block is counted; this region is its memory.
     Reuse(Region),
-    /// The block is counted; its memory has to be obtained.
-    Obtain,
+    /// The block is counted; this region, cut off a slab and never used before, is its memory.
+    Cut(Region),
+    /// The block is counted, and so is the rest of a slab that is to be obtained with it.
+    Obtain {
+        /// Bytes of the rest; 0 without a slab.
+        rest: u64,
+    },
     /// Room is being made: release the batch, then ask again.
     Evicted,
     /// Others are bringing enough back to the system: wait, then ask again.
@@ -50,9 +60,16 @@ impl State {
         self.allocations += u64::from(capacity >= KEPT_FROM);
     }
 
-    /// Decides how a block of `size` bytes, which takes `capacity`, comes about. `leaving` gets
-    /// regions that are to be released, whatever the decision is.
-    pub(super) fn reserve(&mut self, size: u64, capacity: u64, leaving: &mut Batch) -> Step {
+    /// Decides how a block of `size` bytes, which takes `capacity`, comes about. If it may come from a
+    /// slab, `slab` is the size of one. `leaving` gets regions that are to be released, whatever the
+    /// decision is.
+    pub(super) fn reserve<const N: usize>(
+        &mut self,
+        size: u64,
+        capacity: u64,
+        slab: Option<u64>,
+        leaving: &mut Batch<N>,
+    ) -> Step {
         self.evict_expired(leaving);
         if !self.account.allows(size) {
             let stats = self.account.stats();
@@ -67,6 +84,18 @@ impl State {
             self.account.reuse(size, capacity, region.capacity());
             return Step::Reuse(region);
         }
+        if let Some(slab) = slab {
+            if let Some(region) = self.free.cut(capacity, self.allocations) {
+                self.account.cut(size, capacity);
+                return Step::Cut(region);
+            }
+            if self.has_room_for(slab, capacity) {
+                let rest = slab - capacity;
+                self.account.admit(size, capacity);
+                self.account.await_rest(rest);
+                return Step::Obtain { rest };
+            }
+        }
         let over = self.account.over(capacity);
         let stats = self.account.stats();
         if over > stats.releasing && stats.kept > 0 {
@@ -78,13 +107,28 @@ impl State {
         }
         // What is over, if anything, is rounding: the sizes themselves fit.
         self.account.admit(size, capacity);
-        Step::Obtain
+        Step::Obtain { rest: 0 }
+    }
+
+    /// Whether a slab may be obtained for a block of `capacity`: nothing has to leave for it, and what
+    /// is left of it may be kept.
+    fn has_room_for(&self, slab: u64, capacity: u64) -> bool {
+        let kept = self.account.stats().kept.saturating_add(slab - capacity);
+        kept <= self.kept_max && self.account.over(slab) == 0
+    }
+
+    /// Keeps the rest of a slab; the caller then sheds the excess.
+    pub(super) fn keep_rest(&mut self, rest: Region) {
+        self.account.arrived(rest.capacity());
+        self.free.keep(Shelf::RESTS, rest, self.allocations);
     }
 
     /// Keeps the region of a freed block of `len` bytes; the caller then sheds the excess.
     pub(super) fn keep(&mut self, region: Region, len: u64) {
-        self.account.keep(len, region.capacity());
-        self.free.keep(region, self.allocations);
+        let capacity = region.capacity();
+        self.account.keep(len, capacity);
+        self.free
+            .keep(Shelf::of(capacity), region, self.allocations);
     }
 
     /// Kept bytes that are too many, by their own bound or by the limit.
@@ -96,9 +140,9 @@ impl State {
 
     /// Moves the oldest kept regions into `leaving`: until they make up `bytes`, the batch is full,
     /// or none is left.
-    pub(super) fn evict(&mut self, bytes: u64, leaving: &mut Batch) {
-        let enough = leaving.bytes.saturating_add(bytes);
-        while leaving.bytes < enough && !leaving.is_full() {
+    pub(super) fn evict<const N: usize>(&mut self, bytes: u64, leaving: &mut Batch<N>) {
+        let enough = leaving.bytes().saturating_add(bytes);
+        while leaving.bytes() < enough && !leaving.is_full() {
             let Some(region) = self.free.take_oldest() else {
                 return;
             };
@@ -107,7 +151,7 @@ impl State {
         }
     }
 
-    fn evict_expired(&mut self, leaving: &mut Batch) {
+    fn evict_expired<const N: usize>(&mut self, leaving: &mut Batch<N>) {
         while self.allocations > self.none_expires_until && !leaving.is_full() {
             // What is kept later is younger than now.
             let oldest = self.free.oldest_since().unwrap_or(self.allocations);
@@ -116,46 +160,5 @@ impl State {
                 self.evict(1, leaving);
             }
         }
-    }
-}
-
-const BATCH: usize = 8;
-
-/// Regions on their way back to the system; of a fixed number, so that collecting them under the
-/// lock allocates nothing.
-#[derive(Debug, Default)]
-pub(super) struct Batch {
-    regions: [Region; BATCH],
-    used: usize,
-    bytes: u64,
-}
-
-impl Batch {
-    pub(super) const fn is_empty(&self) -> bool {
-        self.used == 0
-    }
-
-    /// Their bytes.
-    pub(super) const fn bytes(&self) -> u64 {
-        self.bytes
-    }
-
-    const fn is_full(&self) -> bool {
-        self.used == BATCH
-    }
-
-    fn push(&mut self, region: Region) {
-        self.bytes += region.capacity(); // real memory, so the sum has 64 bits
-        self.regions[self.used] = region;
-        self.used += 1;
-    }
-}
-
-impl IntoIterator for Batch {
-    type Item = Region;
-    type IntoIter = std::iter::Take<std::array::IntoIter<Region, BATCH>>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.regions.into_iter().take(self.used)
     }
 }

@@ -1,14 +1,14 @@
 //! The pool over a source that counts what it really handed out, or that misbehaves.
 
 use super::*;
-use crate::raw;
+use crate::{mapping, raw};
 use mem_sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use mem_sync::thread;
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 
-/// Words of the global allocator; counts what is out, and can refuse.
+/// Words of the global allocator, or mappings where it makes slabs; counts what is out, and can refuse.
 #[derive(Default)]
 struct Counting {
     held: AtomicU64,
@@ -16,6 +16,8 @@ struct Counting {
     /// Refuses to pass this many bytes, where it isn't 0.
     machine: AtomicU64,
     refuses_to_shrink: AtomicBool,
+    /// Size of slabs, where it isn't 0.
+    slab: AtomicU64,
     first_bytes_released: Mutex<Vec<u8>>,
 }
 
@@ -32,6 +34,11 @@ impl Source for Arc<Counting> {
         size.next_multiple_of(8)
     }
 
+    fn slab_for(&self, capacity: u64) -> Option<u64> {
+        let slab = self.slab.load(Ordering::SeqCst);
+        (KEPT_FROM..=slab / 2).contains(&capacity).then_some(slab)
+    }
+
     fn obtain(&self, capacity: u64) -> Result<Region, io::ErrorKind> {
         let held = self.held.fetch_add(capacity, Ordering::SeqCst) + capacity;
         let machine = self.machine.load(Ordering::SeqCst);
@@ -40,8 +47,12 @@ impl Source for Arc<Counting> {
             return Err(io::ErrorKind::OutOfMemory);
         }
         self.peak.fetch_max(held, Ordering::SeqCst);
-        let words = usize::try_from(capacity / 8).expect("64 bits");
-        Ok(Region::Words(raw::zeroed_words(words).expect("memory")))
+        let bytes = usize::try_from(capacity).expect("64 bits");
+        thread::yield_now();
+        if self.slab.load(Ordering::SeqCst) > 0 && capacity >= KEPT_FROM {
+            return Ok(Region::Mapped(mapping::map(bytes).expect("memory")));
+        }
+        Ok(Region::Words(raw::zeroed_words(bytes / 8).expect("memory")))
     }
 
     fn release(&self, region: Region) {
@@ -131,9 +142,71 @@ fn a_tail_that_the_system_does_not_take_back_stays_counted() {
 }
 
 #[test]
+fn a_block_does_without_a_slab_that_the_system_refuses() {
+    let (source, pool) = pool(AllocatorOptions::limited(u64::MAX));
+    source.slab.store(MIB, Ordering::SeqCst);
+    source.machine.store(256 * KIB, Ordering::SeqCst);
+    let block = get(&pool, 64 * KIB);
+    let stats = pool.stats();
+    assert_eq!((stats.live, stats.held()), (64 * KIB, 64 * KIB));
+    assert_eq!(source.held.load(Ordering::SeqCst), 64 * KIB);
+    block.free();
+    assert_eq!(pool.stats().kept, 64 * KIB);
+}
+
+#[test]
+fn a_rest_that_may_no_longer_be_kept_goes() {
+    let (source, pool) = pool(AllocatorOptions::limited(MIB));
+    source.slab.store(MIB, Ordering::SeqCst);
+    let block = get(&pool, 64 * KIB);
+    assert_eq!(pool.stats().kept, MIB - 64 * KIB);
+    pool.set_limit(128 * KIB);
+    assert_eq!(pool.stats().held(), 64 * KIB);
+    assert_eq!(source.held.load(Ordering::SeqCst), 64 * KIB);
+    drop(block);
+}
+
+#[test]
+fn slabs_are_filled_like_other_memory() {
+    let mut options = AllocatorOptions::limited(MIB);
+    options.debug_fill = true;
+    let (source, pool) = pool(options);
+    source.slab.store(MIB, Ordering::SeqCst);
+    for _ in 0..2 {
+        let block = get(&pool, 64 * KIB);
+        assert!(block.as_slice().iter().all(|&byte| byte == CLEAN));
+    }
+    let zeroed = pool.allocate(128 * KIB, Contents::Zeroed).expect("a rest");
+    assert!(zeroed.as_slice().iter().all(|&byte| byte == 0));
+}
+
+#[test]
+fn what_is_kept_goes_with_the_pool_in_one_piece() {
+    let (source, pool) = pool(AllocatorOptions::limited(MIB));
+    source.slab.store(MIB, Ordering::SeqCst);
+    let mut blocks: Vec<_> = (0..10).map(|_| get(&pool, 64 * KIB)).collect();
+    blocks.iter_mut().for_each(|block| block.fill(1));
+    drop(blocks);
+    drop(pool);
+    assert_eq!(source.held.load(Ordering::SeqCst), 0);
+    assert_eq!(*source.first_bytes_released.lock(), [1]);
+}
+
+#[test]
 fn what_is_held_from_the_system_never_passes_the_limit() {
+    hold_the_limit(0);
+}
+
+#[test]
+#[cfg(target_arch = "x86_64")] // where these sizes are whole pages
+fn nor_does_it_with_slabs() {
+    hold_the_limit(256 * KIB);
+}
+
+fn hold_the_limit(slab: u64) {
     const LIMIT: u64 = 1 << 20;
     let (source, pool) = pool(AllocatorOptions::limited(LIMIT));
+    source.slab.store(slab, Ordering::SeqCst);
     // Four threads, each with a quarter of the limit as its own, as a ledger above would grant it.
     thread::scope(|scope| {
         for id in 0..4 {

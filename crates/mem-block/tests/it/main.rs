@@ -8,6 +8,7 @@ mod failing;
 mod kept;
 mod limits;
 mod properties;
+mod slabs;
 mod threads;
 
 use mem_block::{AllocatorOptions, HeapAllocator, MemoryAllocator, OffHeapAllocator};
