@@ -1,0 +1,45 @@
+//! The peer: mappings as the system gives them.
+
+use memmap2::{Advice, MmapMut};
+
+const PAGE: usize = 4 << 10;
+
+/// Which pages the system is asked to put behind a mapping.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pages {
+    Small,
+    Huge,
+}
+
+/// Writes one byte of every 4 KiB.
+pub(super) fn touch(bytes: &mut [u8]) {
+    for page in bytes.chunks_mut(PAGE) {
+        if let Some(byte) = page.first_mut() {
+            *byte = 1;
+        }
+    }
+    std::hint::black_box(bytes);
+}
+
+/// A fresh mapping, touched.
+pub(super) fn mapped(size: u64, pages: Pages) -> MmapMut {
+    let size = usize::try_from(size).expect("64 bits");
+    let mut map = MmapMut::map_anon(size).expect("there is memory for this");
+    #[cfg(target_os = "linux")]
+    {
+        let advice = match pages {
+            Pages::Small => Advice::NoHugePage,
+            Pages::Huge => Advice::HugePage,
+        };
+        // A kernel without huge pages refuses both.
+        drop(map.advise(advice));
+    }
+    touch(&mut map);
+    map
+}
+
+/// Whether the system gives huge pages to those that ask.
+pub(super) fn huge_pages() -> bool {
+    let setting = std::fs::read_to_string("/sys/kernel/mm/transparent_hugepage/enabled");
+    setting.is_ok_and(|setting| !setting.contains("[never]"))
+}
