@@ -35,7 +35,7 @@
 //!
 //! Off-heap blocks of 2 MiB and more are mapped so that huge pages can be behind them. Those of
 //! 64 KiB to 1 MiB are cut off *slabs* of one huge page each. That makes the first touch of 16 MiB
-//! in pages of 64 KiB or 1 MiB three to seven times cheaper than mappings of their own; larger slabs
+//! in pages of 64 KiB or 1 MiB about three to seven times cheaper than mappings of their own; larger slabs
 //! gain nothing more.
 //!
 //! - The whole huge page becomes resident with its first byte, so the whole slab is counted: blocks
