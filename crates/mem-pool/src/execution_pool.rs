@@ -1,7 +1,6 @@
 //! The part of one mode's memory that tasks hold, and the rule by which they share it.
 
-use rustc_hash::FxHashMap;
-
+use crate::accounts::{Account, Accounts};
 use crate::sum::{add, sub};
 use crate::task::TaskId;
 
@@ -14,25 +13,6 @@ pub enum Share {
     Wait,
 }
 
-/// One task's standing in a pool.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Account {
-    pub(crate) bytes: u64,
-    pub(crate) peak: u64,
-    /// Counts in N: it asked, and has not since released its last byte.
-    pub(crate) counted: bool,
-    /// Stays known at zero bytes, until the task ends.
-    pub(crate) registered: bool,
-    /// Requests of this task that are queued.
-    pub(crate) waiting: u32,
-}
-
-impl Account {
-    fn is_idle(&self) -> bool {
-        self.bytes == 0 && !self.counted && !self.registered && self.waiting == 0
-    }
-}
-
 /// Counts execution memory by task, in bytes. Spark's class of the same name, without the waiting:
 /// that is the ledger's. A task's registration is apart from its balance.
 #[derive(Debug, Clone, Default)]
@@ -43,7 +23,7 @@ pub struct ExecutionMemoryPool {
     frozen: u64,
     counted: u64,
     holders: u64,
-    accounts: FxHashMap<TaskId, Account>,
+    accounts: Accounts,
 }
 
 impl ExecutionMemoryPool {
@@ -86,7 +66,7 @@ impl ExecutionMemoryPool {
     /// Bytes that `task` holds.
     #[must_use]
     pub fn held_by(&self, task: TaskId) -> u64 {
-        self.accounts.get(&task).map_or(0, |account| account.bytes)
+        self.accounts.get(task).map_or(0, |account| account.bytes)
     }
 
     /// The 1/2N..1/N rule: a task may hold up to `cap / N` bytes; below `pool_size / 2N` it waits
@@ -110,9 +90,7 @@ impl ExecutionMemoryPool {
 
     /// The tasks that hold something, with their bytes and peaks, in no order.
     pub(crate) fn accounts(&self) -> impl Iterator<Item = (TaskId, Account)> + '_ {
-        self.accounts
-            .iter()
-            .map(|(task, account)| (*task, *account))
+        self.accounts.iter().map(|(task, account)| (task, *account))
     }
 
     /// Tasks that hold more than nothing.
@@ -127,7 +105,7 @@ impl ExecutionMemoryPool {
 
     /// Makes `task` count in N. True where it did not yet: everybody's share has changed.
     pub(crate) fn count_in(&mut self, task: TaskId) -> bool {
-        let account = self.accounts.entry(task).or_default();
+        let account = self.accounts.of(task);
         let new = !account.counted;
         account.counted = true;
         self.counted = add(self.counted, u64::from(new));
@@ -137,7 +115,7 @@ impl ExecutionMemoryPool {
     /// Takes back a [`count_in`](Self::count_in) that was made just now, for a task that was not
     /// counted before.
     pub(crate) fn count_out(&mut self, task: TaskId) {
-        if let Some(account) = self.accounts.get_mut(&task) {
+        if let Some(account) = self.accounts.get_mut(task) {
             account.counted = false;
             self.counted = sub(self.counted, 1);
         }
@@ -146,11 +124,11 @@ impl ExecutionMemoryPool {
 
     /// Keeps the task's account, and its peak, from now until [`end`](Self::end).
     pub(crate) fn register(&mut self, task: TaskId) {
-        self.accounts.entry(task).or_default().registered = true;
+        self.accounts.of(task).registered = true;
     }
 
     pub(crate) fn enqueue(&mut self, task: TaskId) {
-        let account = self.accounts.entry(task).or_default();
+        let account = self.accounts.of(task);
         account.waiting = account
             .waiting
             .checked_add(1)
@@ -160,21 +138,21 @@ impl ExecutionMemoryPool {
     pub(crate) fn dequeue(&mut self, task: TaskId) {
         let account = self
             .accounts
-            .get_mut(&task)
+            .get_mut(task)
             .expect("a queued task has an account");
         account.waiting = account.waiting.checked_sub(1).expect("it was queued");
         self.forget_if_idle(task);
     }
 
     pub(crate) fn peak_of(&self, task: TaskId) -> u64 {
-        self.accounts.get(&task).map_or(0, |account| account.peak)
+        self.accounts.get(task).map_or(0, |account| account.peak)
     }
 
     /// Charges `bytes`, which are free, to `task`.
     pub(crate) fn take(&mut self, task: TaskId, bytes: u64) {
         assert!(bytes <= self.free(), "execution grants only what is free");
         self.used = add(self.used, bytes);
-        let account = self.accounts.entry(task).or_default();
+        let account = self.accounts.of(task);
         self.holders = add(self.holders, u64::from(account.bytes == 0 && bytes > 0));
         account.bytes = add(account.bytes, bytes);
         account.peak = account.peak.max(account.bytes);
@@ -183,7 +161,7 @@ impl ExecutionMemoryPool {
     /// Takes back at most what `task` holds; returns how much that was. A task that holds nothing
     /// any more, and waits for nothing, no longer counts.
     pub(crate) fn release(&mut self, task: TaskId, bytes: u64) -> u64 {
-        let Some(account) = self.accounts.get_mut(&task) else {
+        let Some(account) = self.accounts.get_mut(task) else {
             return 0;
         };
         let released = bytes.min(account.bytes);
@@ -203,7 +181,7 @@ impl ExecutionMemoryPool {
     /// Takes back everything and forgets the task's registration. It does not count any longer, even
     /// where one of its requests has yet to learn that it has ended.
     pub(crate) fn end(&mut self, task: TaskId) -> u64 {
-        let Some(account) = self.accounts.get_mut(&task) else {
+        let Some(account) = self.accounts.get_mut(task) else {
             return 0;
         };
         account.registered = false;
@@ -240,19 +218,19 @@ impl ExecutionMemoryPool {
     }
 
     fn forget_if_idle(&mut self, task: TaskId) {
-        if self.accounts.get(&task).is_some_and(Account::is_idle) {
-            self.accounts.remove(&task);
+        if self.accounts.get(task).is_some_and(Account::is_idle) {
+            self.accounts.remove(task);
         }
     }
 
     /// The books agree with themselves.
     pub(crate) fn check(&self) {
-        let sum: u64 = self.accounts.values().map(|account| account.bytes).sum();
+        let sum: u64 = self.accounts.iter().map(|(_, account)| account.bytes).sum();
         assert_eq!(sum, self.used, "the pool's use is the sum of its tasks'");
         let counted = self
             .accounts
-            .values()
-            .filter(|account| account.counted)
+            .iter()
+            .filter(|(_, account)| account.counted)
             .count();
         assert_eq!(
             u64::try_from(counted),
@@ -261,8 +239,8 @@ impl ExecutionMemoryPool {
         );
         let holders = self
             .accounts
-            .values()
-            .filter(|account| account.bytes > 0)
+            .iter()
+            .filter(|(_, account)| account.bytes > 0)
             .count();
         assert_eq!(
             u64::try_from(holders),

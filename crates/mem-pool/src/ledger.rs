@@ -83,7 +83,7 @@ impl Ledger {
     /// # Errors
     /// The [`Refusal`].
     pub fn try_acquire(self: &Arc<Self>, ask: Ask) -> Result<Reservation, Refusal> {
-        crate::faces::drive_without_waiting(self.ticket(ask))
+        self.answer_now(ask)
     }
 
     /// Like [`try_acquire`](Self::try_acquire) for a request for which `credit` was spilled.

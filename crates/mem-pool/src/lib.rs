@@ -61,6 +61,8 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod accounts;
+mod answers;
 mod books;
 mod cancel;
 mod changes;

@@ -6,6 +6,7 @@ use mem_block::MemoryMode;
 
 use crate::ledger::Ledger;
 use crate::options::Wait;
+use crate::policy::Want;
 use crate::probe::{Event, Kind};
 use crate::refusal::Refusal;
 use crate::reservation::Reservation;
@@ -164,7 +165,8 @@ impl LocalReservation {
             }
             let missing = bytes.saturating_sub(slack.reserve());
             let want = missing.saturating_add(quantum);
-            let attempt = Attempt::execution(slack.task, slack.mode, want);
+            let task = slack.task;
+            let attempt = Attempt::new(Want::Execution { task }, slack.mode, want);
             let Some(arrival @ Arrival::Granted { sequence, .. }) = state.refill(attempt) else {
                 return (None, None);
             };

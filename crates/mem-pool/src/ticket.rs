@@ -9,14 +9,12 @@ use mem_sync::Moment;
 use crate::credit::Credit;
 use crate::evictor::EvictError;
 use crate::ledger::Ledger;
-use crate::policy::{Round, Want};
 use crate::probe::{Event, Kind};
-use crate::refusal::{Reason, Refusal};
+use crate::refusal::Refusal;
 use crate::reservation::Reservation;
 use crate::state::Arrival;
-use crate::step::Action;
 use crate::task::{Dataset, TaskId};
-use crate::waiter::{Attempt, Ended, Owed};
+use crate::waiter::{Attempt, Ended};
 
 /// What to ask the ledger for.
 #[derive(Debug, Clone, Copy)]
@@ -129,13 +127,7 @@ enum Place {
 
 impl Ticket {
     pub(crate) fn new(ledger: Arc<Ledger>, ask: Ask, credit: Option<&Credit>) -> Self {
-        let want = match (ask.kind, ask.task) {
-            (Kind::Execution, Some(task)) => Want::Execution { task },
-            (Kind::Unroll, _) => Want::Unroll {
-                unrolling: ledger.unrolling(),
-            },
-            (Kind::Storage | Kind::Execution, _) => Want::Storage,
-        };
+        let want = ledger.want(&ask);
         let credit = credit.filter(|credit| credit.is_of(&ledger, &ask));
         let taken_over = credit.map(|_| ledger.next_number());
         let (credit, released) = credit
@@ -143,18 +135,9 @@ impl Ticket {
             .map_or((0, false), |(credit, number)| {
                 credit.hand_over(&ask, number)
             });
-        let attempt = Attempt {
-            mode: ask.mode,
-            want,
-            bytes: ask.bytes,
-            round: Round::Open,
-            reserved: 0,
-            credit,
-            owed: Owed {
-                registration: false,
-                release: released,
-            },
-        };
+        let mut attempt = Attempt::new(want, ask.mode, ask.bytes);
+        attempt.credit = credit;
+        attempt.owed.release = released;
         Self {
             ledger,
             ask,
@@ -162,6 +145,31 @@ impl Ticket {
             taken_over,
             deadline: None,
             told_wait: false,
+        }
+    }
+
+    /// A request that has arrived already and is to evict first; the eviction comes with it.
+    pub(crate) fn to_evict(ledger: Arc<Ledger>, ask: Ask, id: u64, need: u64) -> (Self, Reclaim) {
+        let ticket = Self {
+            ledger,
+            ask,
+            place: Place::Queued(id),
+            taken_over: None,
+            deadline: None,
+            told_wait: false,
+        };
+        let reclaim = ticket.reclaim(id, need);
+        (ticket, reclaim)
+    }
+
+    fn reclaim(&self, id: u64, need: u64) -> Reclaim {
+        Reclaim {
+            ledger: Arc::clone(&self.ledger),
+            id,
+            need,
+            mode: self.ask.mode,
+            spare: self.ask.spare,
+            settled: false,
         }
     }
 
@@ -176,22 +184,20 @@ impl Ticket {
         let mut waker = waker.cloned();
         let place = std::mem::replace(&mut self.place, Place::Done);
         let arrival = match place {
-            Place::New(attempt) => self.arrive(attempt, &mut waker),
+            Place::New(attempt) => {
+                self.ledger
+                    .arrive(self.ask, attempt, self.taken_over, &mut waker)
+            }
             Place::Queued(id) => self.ledger.revisit(id, &mut waker),
             Place::Done => panic!("a ticket is stepped no further than its end"),
         };
         match arrival {
-            Arrival::Granted { bytes, sequence } => Step::Granted(self.granted(bytes, sequence)),
+            Arrival::Granted { bytes, sequence } => {
+                Step::Granted(self.ledger.granted(self.ask, bytes, sequence))
+            }
             Arrival::Act { id, need } => {
                 self.place = Place::Queued(id);
-                Step::Evict(Reclaim {
-                    ledger: Arc::clone(&self.ledger),
-                    id,
-                    need,
-                    mode: self.ask.mode,
-                    spare: self.ask.spare,
-                    settled: false,
-                })
+                Step::Evict(self.reclaim(id, need))
             }
             Arrival::Parked { id, waits } => {
                 self.place = Place::Queued(id);
@@ -204,7 +210,7 @@ impl Ticket {
                 }
                 Step::Parked
             }
-            Arrival::Ended(ended) => Step::Refused(self.refused(ended)),
+            Arrival::Ended(ended) => Step::Refused(self.ledger.refused(self.ask, ended)),
         }
     }
 
@@ -233,57 +239,10 @@ impl Ticket {
         }
     }
 
-    fn arrive(&self, attempt: Attempt, waker: &mut Option<Waker>) -> Arrival {
-        let Ask {
-            kind,
-            task,
-            mode,
-            bytes,
-            ..
-        } = self.ask;
-        let unrolling = match attempt.want {
-            Want::Unroll { unrolling } => unrolling,
-            Want::Execution { .. } | Want::Storage => 0,
-        };
-        let action = Action::Arrive {
-            kind,
-            task,
-            mode,
-            bytes,
-            unrolling,
-            taken_over: self.taken_over,
-            may_wait: waker.is_some(),
-        };
-        self.ledger.commit(action, |state| {
-            let arrival = state.arrive(attempt, waker);
-            let outcome = arrival.outcome();
-            (arrival, outcome)
-        })
-    }
-
     fn give_up(&self, deadline: bool) {
         if let Some(request) = self.queued() {
             self.ledger.give_up(request, deadline);
         }
-    }
-
-    fn granted(&self, bytes: u64, sequence: u64) -> Reservation {
-        let Ask {
-            kind,
-            task,
-            mode,
-            bytes: asked,
-            ..
-        } = self.ask;
-        let event = Event::Grant {
-            task,
-            mode,
-            kind,
-            asked,
-            granted: bytes,
-        };
-        self.ledger.tell(Some(sequence), event);
-        Reservation::new(Arc::clone(&self.ledger), kind, task, mode, bytes)
     }
 
     fn tell_wait(&self) {
@@ -293,34 +252,6 @@ impl Ticket {
             } = self.ask;
             self.ledger.tell(None, Event::Wait { task, mode, asked });
         }
-    }
-
-    fn refused(&self, ended: Ended) -> Refusal {
-        let Ask {
-            kind,
-            task,
-            mode,
-            bytes: asked,
-            ..
-        } = self.ask;
-        let reason = match ended {
-            Ended::Limit(limit) => Reason::Limit(limit),
-            Ended::WouldWait => Reason::WouldWait,
-            Ended::Deadlock => Reason::Deadlock,
-            Ended::Deadline => Reason::Deadline,
-            Ended::Cancelled => Reason::Cancelled,
-            Ended::Evict(error) => Reason::Evict(error),
-        };
-        self.ledger.tell(
-            None,
-            Event::Refuse {
-                task,
-                mode,
-                kind,
-                asked,
-            },
-        );
-        Refusal::capture(&self.ledger, self.ask, reason)
     }
 }
 

@@ -34,11 +34,11 @@ pub(crate) struct Owed {
 }
 
 impl Attempt {
-    /// A request of `task` for execution memory, for which nothing has been done yet.
-    pub(crate) fn execution(task: TaskId, mode: MemoryMode, bytes: u64) -> Self {
+    /// A request for which nothing has been done yet.
+    pub(crate) fn new(want: Want, mode: MemoryMode, bytes: u64) -> Self {
         Self {
             mode,
-            want: Want::Execution { task },
+            want,
             bytes,
             round: Round::Open,
             reserved: 0,

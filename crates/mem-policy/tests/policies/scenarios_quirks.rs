@@ -2,9 +2,12 @@
 
 use mem_block::MemoryMode::OnHeap;
 use mem_policy::UnifiedPolicy;
-use mem_pool::raw::RawError;
-use mem_pool::{Ask, CancelToken, Ledger, LedgerOptions, PoolSizes, Reason, TaskId, Wait};
+use mem_pool::raw::{self, RawError};
+use mem_pool::{
+    Ask, CancelToken, Ledger, LedgerOptions, PoolSizes, Reason, Step, TaskId, Ticket, Wait,
+};
 use std::sync::Arc;
+use std::task::Waker;
 
 use crate::rig::{Blocks, Rig};
 
@@ -113,5 +116,24 @@ fn d6_asking_for_nothing_is_no_error_but_where_it_is_spelt_as_in_spark() {
     assert!(matches!(
         rig.try_execution(0, 0),
         Err(RawError::InvalidBytes(0))
+    ));
+}
+
+#[test]
+fn d7_does_not_look_at_waiters_when_a_block_is_dropped() {
+    let rig = rig(500, 500, 500);
+    rig.stores(500);
+    rig.execution(0, 450, 450);
+    // Less than half of its half is free, and blocks within the region stay where they are.
+    let ask = Ask::execution(TaskId::new(1), OnHeap, 250);
+    let mut waiting = rig.ledger.ticket(ask);
+    let parked = |ticket: &mut Ticket| matches!(ticket.step(Some(Waker::noop())), Step::Parked);
+    assert!(parked(&mut waiting));
+    raw::release_storage_memory(&rig.ledger, 500, OnHeap);
+    assert!(parked(&mut waiting), "nobody has told it");
+    rig.ledger.notify_all();
+    assert!(matches!(
+        waiting.step(None),
+        Step::Granted(granted) if granted.bytes() == 250
     ));
 }

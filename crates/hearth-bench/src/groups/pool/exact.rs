@@ -29,14 +29,19 @@ fn against_tracked(report: &mut Report, threads: i64) {
         return;
     }
     let manager = manager();
-    let mut tasks: Vec<i64> = (0..threads).collect();
+    // As a task is: the ledger knows it from its start to its end.
+    let mut tasks: Vec<_> = (0..threads).map(|id| task(&manager, id)).collect();
     let pool = tracked();
     let mut reservations: Vec<_> = (0..threads).map(|_| reservation(&pool)).collect();
     let size = usize::try_from(BYTES).expect("64-bit machines are measured");
     let [ours, theirs] = in_turn(
         ROUNDS,
         [
-            &mut || together(&mut tasks, |id| acquire_and_release(&manager, *id)),
+            &mut || {
+                together(&mut tasks, |task| {
+                    acquire_and_release(&manager, task.task())
+                })
+            },
             &mut || {
                 together(&mut reservations, |reservation| {
                     for _ in 0..OPERATIONS {
@@ -59,8 +64,8 @@ fn against_tracked(report: &mut Report, threads: i64) {
     ));
 }
 
-fn acquire_and_release(manager: &Arc<dyn MemoryManager>, task: i64) {
-    let ask = Ask::execution(TaskId::new(task), MODE, BYTES);
+fn acquire_and_release(manager: &Arc<dyn MemoryManager>, task: TaskId) {
+    let ask = Ask::execution(task, MODE, BYTES);
     for _ in 0..OPERATIONS {
         let granted = manager.ledger().try_acquire(std::hint::black_box(ask));
         drop(granted.expect("there is enough"));

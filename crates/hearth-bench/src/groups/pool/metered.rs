@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use mem_pool::Ask;
-use task_mem::{Metered, NoSpill, TaskId};
+use task_mem::{Metered, NoSpill};
 
 use super::setting::{MODE, TOTAL, consumer, greedy, manager, reservation, task};
 use super::{DATAFUSION, threads::together};
@@ -66,19 +66,21 @@ fn measure(threads: i64, bytes: u64, beside: Beside) -> [Duration; 2] {
     let mut reservations: Vec<_> = (0..threads).map(|_| reservation(&pool)).collect();
     let size = usize::try_from(bytes).expect("64-bit machines are measured");
     let done = AtomicBool::new(false);
+    let done = &done;
     std::thread::scope(|scope| {
         scope.spawn(|| match beside {
             Beside::Nobody => {}
-            Beside::Reader => while_not(&done, || {
+            Beside::Reader => while_not(done, || {
                 std::hint::black_box((consumers[0].used(), manager.ledger().snapshot()));
             }),
-            Beside::Recaller => while_not(&done, || {
-                let too_much = Ask::execution(TaskId::new(-1), MODE, TOTAL * 2);
+            Beside::Recaller => while_not(done, || {
+                let too_much = Ask::storage(MODE, TOTAL * 2, None);
                 drop(manager.ledger().try_reserve(too_much));
                 std::thread::park_timeout(Duration::from_micros(100));
             }),
         });
-        let medians = in_turn(
+        let _ends = Ends(done);
+        in_turn(
             ROUNDS,
             [
                 &mut || together(&mut handles, |handle| grow_and_shrink(handle, bytes)),
@@ -92,9 +94,7 @@ fn measure(threads: i64, bytes: u64, beside: Beside) -> [Duration; 2] {
                     })
                 },
             ],
-        );
-        done.store(true, Ordering::Relaxed);
-        medians
+        )
     })
 }
 
@@ -103,6 +103,15 @@ fn grow_and_shrink(handle: &mut Metered, bytes: u64) {
         let grown = handle.try_grow(std::hint::black_box(bytes), &mut NoSpill);
         grown.expect("there is enough");
         handle.shrink(bytes);
+    }
+}
+
+/// Ends what runs beside, also where the measuring fails.
+struct Ends<'a>(&'a AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 

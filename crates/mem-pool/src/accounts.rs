@@ -1,0 +1,108 @@
+//! The accounts of a pool's tasks, quickly found.
+
+use rustc_hash::FxHashMap;
+
+use crate::task::TaskId;
+
+/// One task's standing in a pool.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Account {
+    pub(crate) bytes: u64,
+    pub(crate) peak: u64,
+    /// Counts in N: it asked, and has not since released its last byte.
+    pub(crate) counted: bool,
+    /// Stays known at zero bytes, until the task ends.
+    pub(crate) registered: bool,
+    /// Requests of this task that are queued.
+    pub(crate) waiting: u32,
+}
+
+impl Account {
+    pub(crate) fn is_idle(&self) -> bool {
+        self.bytes == 0 && !self.counted && !self.registered && self.waiting == 0
+    }
+}
+
+/// Accounts by task. One request looks its task up several times in a row: the account that was looked
+/// up last, to be changed, is found again without hashing.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Accounts {
+    slots: Vec<(TaskId, Account)>,
+    places: FxHashMap<TaskId, usize>,
+    recent: usize,
+}
+
+impl Accounts {
+    pub(crate) fn get(&self, task: TaskId) -> Option<&Account> {
+        let place = self.place(task)?;
+        self.slots.get(place).map(|(_, account)| account)
+    }
+
+    pub(crate) fn get_mut(&mut self, task: TaskId) -> Option<&mut Account> {
+        self.recent = self.place(task)?;
+        let slot = self.slots.get_mut(self.recent);
+        slot.map(|(_, account)| account)
+    }
+
+    /// The task's account; a new one where it has none.
+    pub(crate) fn of(&mut self, task: TaskId) -> &mut Account {
+        self.recent = self.place(task).unwrap_or_else(|| {
+            let place = self.slots.len();
+            self.slots.push((task, Account::default()));
+            self.places.insert(task, place);
+            place
+        });
+        &mut self.slots[self.recent].1
+    }
+
+    /// Forgets the task's account.
+    pub(crate) fn remove(&mut self, task: TaskId) {
+        let Some(place) = self.places.remove(&task) else {
+            return;
+        };
+        self.slots.swap_remove(place);
+        if let Some((moved, _)) = self.slots.get(place) {
+            self.places.insert(*moved, place);
+        }
+    }
+
+    /// All of them, in no order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (TaskId, &Account)> + '_ {
+        self.slots.iter().map(|(task, account)| (*task, account))
+    }
+
+    fn place(&self, task: TaskId) -> Option<usize> {
+        match self.slots.get(self.recent) {
+            Some((recent, _)) if *recent == task => Some(self.recent),
+            _ => self.places.get(&task).copied(),
+        }
+    }
+}
+
+#[cfg(all(test, not(mem_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accounts_are_found_whoever_leaves() {
+        let mut accounts = Accounts::default();
+        let tasks: Vec<TaskId> = (0..50).map(TaskId::new).collect();
+        for (bytes, task) in (0..).zip(&tasks) {
+            accounts.of(*task).bytes = bytes;
+        }
+        for gone in [0, 49, 20, 21, 1] {
+            accounts.remove(tasks[gone]);
+            assert!(accounts.get(tasks[gone]).is_none());
+        }
+        accounts.remove(tasks[20]);
+        for (bytes, task) in (0..).zip(&tasks) {
+            let gone = [0, 49, 20, 21, 1].contains(&bytes);
+            let expected = (!gone).then_some(bytes);
+            assert_eq!(
+                accounts.get_mut(*task).map(|account| account.bytes),
+                expected
+            );
+        }
+        assert_eq!(accounts.iter().count(), 45);
+    }
+}
