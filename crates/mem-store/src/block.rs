@@ -1,6 +1,6 @@
 //! One block: its locks, where it is, and when it was last used.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::Waker;
 
 use mem_block::MemoryMode;
@@ -9,7 +9,8 @@ use mem_sync::Mutex;
 use crate::block_id::BlockId;
 use crate::content::Content;
 use crate::disk::DiskCopy;
-use crate::queue::Stamp;
+use crate::info_manager::BlockInfoManager;
+use crate::queue::{Place, Stamp};
 use crate::storage_level::StorageLevel;
 
 /// A registered block. Spark's counterpart: `BlockInfo`, and the entry in `MemoryStore`.
@@ -20,7 +21,21 @@ pub(crate) struct Block {
     pub(crate) level: StorageLevel,
     /// Of which memory it is made; that of the level, for those who keep to levels.
     pub(crate) mode: MemoryMode,
+    /// Whose it is. So a reader need not hold on to more than the block.
+    pub(crate) home: Weak<BlockInfoManager>,
     pub(crate) state: Mutex<State>,
+}
+
+/// What is still to be done when a block's mutex is let go of, after it was changed.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct Aftermath {
+    /// The queue has to be told.
+    pub(crate) is_misplaced: bool,
+    /// It has to go from the table.
+    pub(crate) is_gone: bool,
+    /// Who has to look again.
+    pub(crate) waiting: Vec<Waker>,
 }
 
 /// What the block's mutex protects. It is held for a few instructions: nothing is freed, allocated
@@ -52,7 +67,7 @@ pub(crate) struct State {
     /// Where it stands in the eviction queue. Changed under the queue's lock too. It can be an older
     /// place than `used` says (a get is not worth the queue's lock; the queue puts it right when
     /// the block comes up), and a block with readers can be in the queue for the same reason.
-    pub(crate) queued: Option<Stamp>,
+    pub(crate) queued: Option<Place>,
     /// Who waits for the lock.
     pub(crate) waiting: Vec<Waker>,
 }
@@ -77,13 +92,64 @@ pub(crate) enum Entry {
 }
 
 impl Block {
-    pub(crate) fn new(id: BlockId, level: StorageLevel, mode: MemoryMode) -> Arc<Self> {
+    /// A block that somebody is writing.
+    pub(crate) fn new(
+        id: BlockId,
+        level: StorageLevel,
+        mode: MemoryMode,
+        home: Weak<BlockInfoManager>,
+    ) -> Arc<Self> {
+        let state = State {
+            writer: true,
+            ..State::default()
+        };
         Arc::new(Self {
             id,
             level,
             mode,
-            state: Mutex::new(State::default()),
+            home,
+            state: Mutex::new(state),
         })
+    }
+
+    /// Changes it under its mutex, and says what follows from it.
+    pub(crate) fn alter<R>(&self, change: impl FnOnce(&mut State) -> R) -> (R, Aftermath) {
+        let mut state = self.state.lock();
+        let (was_removed, before) = (state.removed, state.obstacles());
+        let result = change(&mut state);
+        state.removed |= state.is_over();
+        let aftermath = Aftermath {
+            is_misplaced: state.is_misplaced(),
+            is_gone: state.removed && !was_removed,
+            waiting: state.take_waiting(before),
+        };
+        drop(state);
+        (result, aftermath)
+    }
+
+    /// Lets go of a lock.
+    pub(crate) fn exit(self: &Arc<Self>, kind: LockKind) {
+        let ((), aftermath) = self.alter(|state| state.exit(kind));
+        if aftermath.is_nothing() {
+            return;
+        }
+        match self.home.upgrade() {
+            Some(home) => home.blocks.follow(self, aftermath),
+            // The store is gone, and nobody evicts or looks for blocks any more.
+            None => aftermath.wake(),
+        }
+    }
+}
+
+impl Aftermath {
+    fn is_nothing(&self) -> bool {
+        !self.is_misplaced && !self.is_gone && self.waiting.is_empty()
+    }
+
+    pub(crate) fn wake(self) {
+        for waker in self.waiting {
+            waker.wake();
+        }
     }
 }
 
@@ -215,7 +281,6 @@ mod tests {
         state.enter(Read);
         assert!(!state.is_over());
         state.exit(Read);
-        state.queued = Some(1);
-        assert!(state.is_misplaced(), "nothing in memory and in the queue");
+        assert!(state.is_over());
     }
 }

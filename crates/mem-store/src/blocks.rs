@@ -4,42 +4,54 @@
 //! allocated, woken or called.
 
 use std::hash::BuildHasher;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 use mem_block::MemoryMode;
 use mem_pool::Dataset;
 use mem_sync::Mutex;
 use mem_sync::atomic::{AtomicU64, Ordering};
-use rustc_hash::{FxBuildHasher, FxHashMap};
+use rustc_hash::FxBuildHasher;
+use smallvec::SmallVec;
 
-use crate::block::{Block, State};
+use crate::block::{Aftermath, Block, State};
 use crate::block_id::BlockId;
+use crate::info_manager::BlockInfoManager;
 use crate::queue::{EvictionQueue, Queued, Stamp};
 use crate::storage_level::StorageLevel;
 
 /// Parts of the table, so that look-ups by several threads seldom meet.
 const SHARDS: usize = 64;
 
-type Shard = Mutex<FxHashMap<BlockId, Arc<Block>>>;
+/// Blocks that are to leave; mostly one.
+pub(crate) type Chosen = SmallVec<[Arc<Block>; 2]>;
+
+type Shard = Mutex<HashTable<Arc<Block>>>;
 
 #[derive(Debug)]
 pub(crate) struct Blocks {
     shards: Box<[Shard]>,
     queue: Mutex<EvictionQueue<Arc<Block>>>,
     stamp: AtomicU64,
+    /// Whose these are.
+    home: Weak<BlockInfoManager>,
 }
 
 impl Blocks {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(home: Weak<BlockInfoManager>) -> Self {
         Self {
             shards: (0..SHARDS).map(|_| Shard::default()).collect(),
             queue: Mutex::default(),
             stamp: AtomicU64::new(0),
+            home,
         }
     }
 
     pub(crate) fn find(&self, id: &BlockId) -> Option<Arc<Block>> {
-        self.shard(id).lock().get(id).cloned()
+        let hash = hash(id);
+        let shard = self.shard(hash).lock();
+        shard.find(hash, |block| block.id == *id).cloned()
     }
 
     /// Adds a block, locked for writing. Where there is one of that name already, that is the error.
@@ -49,16 +61,23 @@ impl Blocks {
         level: StorageLevel,
         mode: MemoryMode,
     ) -> Result<Arc<Block>, Arc<Block>> {
-        let block = Block::new(id.clone(), level, mode);
-        block.state.lock().writer = true;
-        let mut shard = self.shard(id).lock();
-        if let Some(there) = shard.get(id)
+        let block = Block::new(id.clone(), level, mode, Weak::clone(&self.home));
+        let hash = hash(id);
+        let mut shard = self.shard(hash).lock();
+        let entry = shard.entry(hash, |block| block.id == *id, |block| self::hash(&block.id));
+        let replaced = match entry {
             // One that is just being taken out of the table is as good as gone.
-            && !there.state.lock().removed
-        {
-            return Err(Arc::clone(there));
-        }
-        let replaced = shard.insert(id.clone(), Arc::clone(&block));
+            Entry::Occupied(there) if !there.get().state.lock().removed => {
+                return Err(Arc::clone(there.get()));
+            }
+            Entry::Occupied(mut there) => {
+                Some(std::mem::replace(there.get_mut(), Arc::clone(&block)))
+            }
+            Entry::Vacant(free) => {
+                free.insert(Arc::clone(&block));
+                None
+            }
+        };
         drop(shard);
         drop(replaced);
         Ok(block)
@@ -68,7 +87,7 @@ impl Blocks {
     pub(crate) fn all(&self) -> Vec<Arc<Block>> {
         let mut all = Vec::new();
         for shard in &self.shards {
-            all.extend(shard.lock().values().cloned());
+            all.extend(shard.lock().iter().cloned());
         }
         all
     }
@@ -91,33 +110,29 @@ impl Blocks {
     /// Changes a block, and does what follows from it: the queue is put right, a block of which
     /// nothing is left goes, and whoever waits for it looks again.
     pub(crate) fn change<R>(&self, block: &Arc<Block>, change: impl FnOnce(&mut State) -> R) -> R {
-        let mut state = block.state.lock();
-        let (was_removed, before) = (state.removed, state.obstacles());
-        let result = change(&mut state);
-        state.removed |= state.is_over();
-        let is_misplaced = state.is_misplaced();
-        let is_gone = state.removed && !was_removed;
-        let waiting = state.take_waiting(before);
-        drop(state);
-        if is_misplaced {
+        let (result, aftermath) = block.alter(change);
+        self.follow(block, aftermath);
+        result
+    }
+
+    /// Does what follows from a change.
+    pub(crate) fn follow(&self, block: &Arc<Block>, aftermath: Aftermath) {
+        if aftermath.is_misplaced {
             self.settle(block);
         }
-        if is_gone {
+        if aftermath.is_gone {
             self.forget(block);
         }
-        for waker in waiting {
-            waker.wake();
-        }
-        result
+        aftermath.wake();
     }
 
     /// Puts the block where it belongs in the queue, or takes it out.
     fn settle(&self, block: &Arc<Block>) {
         let mut queue = self.queue.lock();
         let mut state = block.state.lock();
-        let removed = state.queued.take().and_then(|stamp| {
+        let removed = state.queued.take().and_then(|place| {
             let dataset = block.id.dataset();
-            queue.remove(block.mode, dataset, stamp)
+            queue.remove(block.mode, dataset, place)
         });
         enqueue(&mut queue, block, &mut state);
         drop(state);
@@ -126,13 +141,10 @@ impl Blocks {
     }
 
     fn forget(&self, block: &Arc<Block>) {
-        let mut shard = self.shard(&block.id).lock();
-        let same = |there: &Arc<Block>| Arc::ptr_eq(there, block);
-        let removed = if shard.get(&block.id).is_some_and(same) {
-            shard.remove(&block.id)
-        } else {
-            None
-        };
+        let hash = hash(&block.id);
+        let mut shard = self.shard(hash).lock();
+        let found = shard.find_entry(hash, |there| Arc::ptr_eq(there, block));
+        let removed = found.ok().map(|found| found.remove().0);
         drop(shard);
         drop(removed);
     }
@@ -146,8 +158,8 @@ impl Blocks {
         need: u64,
         mode: MemoryMode,
         spare: Option<Dataset>,
-    ) -> Option<Vec<Arc<Block>>> {
-        let mut chosen = Vec::new();
+    ) -> Option<Chosen> {
+        let mut chosen = Chosen::new();
         let mut bytes = 0_u64;
         let mut queue = self.queue.lock();
         // In vain it would cost all blocks.
@@ -180,12 +192,15 @@ impl Blocks {
         None
     }
 
-    fn shard(&self, id: &BlockId) -> &Shard {
-        // The hasher's highest bits are its best, and the shards' own maps use the lowest.
-        let hash = FxBuildHasher.hash_one(id);
-        let number = usize::try_from(hash >> (u64::BITS - SHARDS.ilog2()));
-        &self.shards[number.expect("few bits are left")]
+    fn shard(&self, hash: u64) -> &Shard {
+        // A shard's table has the lowest bits for the place, and the highest as a tag.
+        let number = usize::try_from(hash >> 32).expect("32 bits are left");
+        &self.shards[number % SHARDS]
     }
+}
+
+fn hash(id: &BlockId) -> u64 {
+    FxBuildHasher.hash_one(id)
 }
 
 /// Adds a block that is not in the queue to it, if it belongs there.
@@ -198,7 +213,7 @@ fn enqueue(queue: &mut EvictionQueue<Arc<Block>>, block: &Arc<Block>, state: &mu
             block: Arc::clone(block),
             bytes: content.size,
         };
-        state.queued = Some(state.used);
-        queue.insert(block.mode, block.id.dataset(), state.used, queued);
+        let place = queue.insert(block.mode, block.id.dataset(), state.used, queued);
+        state.queued = Some(place);
     }
 }

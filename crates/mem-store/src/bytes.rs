@@ -6,6 +6,7 @@ use std::borrow::Borrow;
 use std::io::{self, BufRead, Read, Write};
 
 use mem_block::MemoryBlock;
+use smallvec::SmallVec;
 
 use crate::overdraft::Overdrawn;
 pub use builder::BytesBuilder;
@@ -14,7 +15,7 @@ pub(crate) use builder::alloc_error;
 /// The bytes of a block. Spark's counterpart: `ChunkedByteBuffer`.
 #[derive(Debug, Default)]
 pub struct ChunkedBytes {
-    chunks: Vec<Piece>,
+    chunks: Pieces,
     /// How many bytes of the last piece are used.
     last: u64,
     len: u64,
@@ -75,6 +76,9 @@ impl ChunkedBytes {
         BytesReader::new(self)
     }
 }
+
+/// Most blocks have one.
+type Pieces = SmallVec<[Piece; 1]>;
 
 /// A piece of memory.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 mod claims;
 mod guards;
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use mem_block::MemoryMode;
@@ -45,8 +45,8 @@ pub enum NewBlock {
 
 impl BlockInfoManager {
     pub(crate) fn new(clock: Arc<dyn Clock>, timeout: Option<Duration>) -> Arc<Self> {
-        Arc::new(Self {
-            blocks: Blocks::new(),
+        Arc::new_cyclic(|home| Self {
+            blocks: Blocks::new(Weak::clone(home)),
             claims: Mutex::default(),
             clock,
             timeout,

@@ -206,16 +206,15 @@ impl MemoryStore {
 
     /// For the bytes of a block whose size is not known yet.
     pub(crate) fn growing_bytes(&self, mode: MemoryMode) -> BytesBuilder {
-        BytesBuilder::growing(self.allocator(mode), self.overdraft.clone())
+        BytesBuilder::growing(Arc::clone(self.allocator(mode)), self.overdraft.clone())
     }
 
-    fn allocator(&self, mode: MemoryMode) -> Arc<dyn MemoryAllocator> {
-        let allocator = match (&self.options.allocators, mode) {
+    fn allocator(&self, mode: MemoryMode) -> &Arc<dyn MemoryAllocator> {
+        match (&self.options.allocators, mode) {
             (None, _) => self.manager.allocator(mode),
             (Some([on_heap, _]), MemoryMode::OnHeap) => on_heap,
             (Some([_, off_heap]), MemoryMode::OffHeap) => off_heap,
-        };
-        Arc::clone(allocator)
+        }
     }
 
     /// Storage memory for a block, or `None` where there is not enough. May evict.

@@ -1,13 +1,21 @@
 //! The order in which blocks are evicted.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod line;
+
+use std::collections::BTreeSet;
 
 use mem_block::MemoryMode;
 use mem_pool::Dataset;
 use rustc_hash::FxHashMap;
 
+use line::{Line, Slots};
+
 /// A point of the order: what was used later has a larger one. No two blocks have the same.
 pub(crate) type Stamp = u64;
+
+/// Where a block stands in the queue; good until it is taken out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place(usize);
 
 /// Blocks that may be evicted, least recently used first, by mode and dataset.
 ///
@@ -34,7 +42,8 @@ impl<B> Default for EvictionQueue<B> {
 
 #[derive(Debug)]
 struct Order<B> {
-    datasets: FxHashMap<Option<Dataset>, Line<B>>,
+    slots: Slots<B>,
+    datasets: FxHashMap<Option<Dataset>, Line>,
     /// The first of each line.
     heads: BTreeSet<(Stamp, Option<Dataset>)>,
     bytes: u64,
@@ -43,24 +52,9 @@ struct Order<B> {
 impl<B> Default for Order<B> {
     fn default() -> Self {
         Self {
+            slots: Slots::default(),
             datasets: FxHashMap::default(),
             heads: BTreeSet::new(),
-            bytes: 0,
-        }
-    }
-}
-
-/// The blocks of one dataset, or those that belong to none.
-#[derive(Debug)]
-struct Line<B> {
-    blocks: BTreeMap<Stamp, Queued<B>>,
-    bytes: u64,
-}
-
-impl<B> Default for Line<B> {
-    fn default() -> Self {
-        Self {
-            blocks: BTreeMap::new(),
             bytes: 0,
         }
     }
@@ -73,12 +67,6 @@ pub(crate) struct Queued<B> {
     pub(crate) bytes: u64,
 }
 
-impl<B> Line<B> {
-    fn head(&self) -> Option<Stamp> {
-        self.blocks.first_key_value().map(|(stamp, _)| *stamp)
-    }
-}
-
 impl<B> EvictionQueue<B> {
     pub(crate) fn insert(
         &mut self,
@@ -86,30 +74,36 @@ impl<B> EvictionQueue<B> {
         dataset: Option<Dataset>,
         stamp: Stamp,
         queued: Queued<B>,
-    ) {
+    ) -> Place {
         let order = self.order(mode);
         let line = order.datasets.entry(dataset).or_default();
-        let head = line.head();
+        let before = line.head(&order.slots);
         // Sums of blocks' sizes: they are granted, so they fit.
-        line.bytes += queued.bytes;
         order.bytes += queued.bytes;
-        line.blocks.insert(stamp, queued);
-        order.move_head(dataset, head);
+        let place = line.insert(&mut order.slots, stamp, queued);
+        let before = before.map(|(stamp, _)| stamp);
+        if before.is_none_or(|before| stamp < before) {
+            order.move_head(dataset, before, Some(stamp));
+        }
+        place
     }
 
+    /// Takes out a block that stands at `place` in the line of its dataset.
     pub(crate) fn remove(
         &mut self,
         mode: MemoryMode,
         dataset: Option<Dataset>,
-        stamp: Stamp,
+        place: Place,
     ) -> Option<Queued<B>> {
         let order = self.order(mode);
         let line = order.datasets.get_mut(&dataset)?;
-        let head = line.head();
-        let queued = line.blocks.remove(&stamp)?;
-        line.bytes -= queued.bytes;
+        let (before, first) = line.head(&order.slots)?;
+        let queued = line.remove(&mut order.slots, place)?;
         order.bytes -= queued.bytes;
-        order.move_head(dataset, head);
+        if place == first {
+            let now = line.head(&order.slots).map(|(stamp, _)| stamp);
+            order.move_head(dataset, Some(before), now);
+        }
         Some(queued)
     }
 
@@ -119,11 +113,14 @@ impl<B> EvictionQueue<B> {
         mode: MemoryMode,
         spare: Option<Dataset>,
     ) -> Option<(Stamp, Queued<B>)> {
+        let order = self.order(mode);
         // At most one line is passed over.
-        let mut heads = self.order(mode).heads.iter();
+        let mut heads = order.heads.iter();
         let (stamp, dataset) = *heads.find(|(_, of)| of.is_none() || *of != spare)?;
+        let line = order.datasets.get(&dataset)?;
+        let (_, place) = line.head(&order.slots)?;
         self.taken = self.taken.wrapping_add(1);
-        let queued = self.remove(mode, dataset, stamp)?;
+        let queued = self.remove(mode, dataset, place)?;
         Some((stamp, queued))
     }
 
@@ -131,7 +128,7 @@ impl<B> EvictionQueue<B> {
     pub(crate) fn bytes(&mut self, mode: MemoryMode, spare: Option<Dataset>) -> u64 {
         let order = self.order(mode);
         let spared = spare.and_then(|_| order.datasets.get(&spare));
-        order.bytes - spared.map_or(0, |line| line.bytes)
+        order.bytes - spared.map_or(0, Line::bytes)
     }
 
     /// How often a block was taken out as the oldest.
@@ -148,12 +145,8 @@ impl<B> EvictionQueue<B> {
 }
 
 impl<B> Order<B> {
-    /// The line of `dataset` began with `before`; puts what it begins with now in its place.
-    fn move_head(&mut self, dataset: Option<Dataset>, before: Option<Stamp>) {
-        let now = self.datasets.get(&dataset).and_then(Line::head);
-        if now == before {
-            return;
-        }
+    /// The line of `dataset` began with `before`, and begins with `now`.
+    fn move_head(&mut self, dataset: Option<Dataset>, before: Option<Stamp>, now: Option<Stamp>) {
         if let Some(before) = before {
             self.heads.remove(&(before, dataset));
         }
@@ -208,16 +201,70 @@ mod tests {
     fn removing_a_head_lets_the_next_lead() {
         let mut queue = EvictionQueue::default();
         queue.insert(OnHeap, dataset(1), 5, queued("a", 1));
-        queue.insert(OnHeap, dataset(1), 3, queued("put back in front", 1));
+        let front = queue.insert(OnHeap, dataset(1), 3, queued("put back in front", 1));
         queue.insert(OnHeap, dataset(2), 4, queued("b", 1));
-        assert!(queue.remove(OnHeap, dataset(1), 9).is_none());
-        assert!(queue.remove(OnHeap, dataset(7), 3).is_none());
+        assert!(queue.remove(OnHeap, dataset(7), front).is_none());
         assert_eq!(
-            queue.remove(OnHeap, dataset(1), 3).unwrap().block,
+            queue.remove(OnHeap, dataset(1), front).unwrap().block,
             "put back in front"
         );
+        assert!(queue.remove(OnHeap, dataset(1), front).is_none());
         let (stamp, first) = queue.take_oldest(OnHeap, None).unwrap();
         assert_eq!((stamp, first.block), (4, "b"));
         assert_eq!(queue.take_oldest(OnHeap, None).unwrap().0, 5);
+    }
+
+    /// Blocks come and go in any order; the queue is a sorted list of them.
+    #[test]
+    fn whoever_comes_and_goes_the_oldest_is_taken() {
+        let mut random = 88_172_645_463_325_252_u64;
+        let mut draw = |end: u64| {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            random % end
+        };
+        let mut queue = EvictionQueue::default();
+        let mut model: Vec<(Stamp, i64, Place)> = Vec::new();
+        for step in 0..20_000_u64 {
+            match draw(5) {
+                0 | 1 => {
+                    // A put, or the return of one that was used some time ago.
+                    let stamp = if draw(2) == 0 { step } else { draw(step + 1) };
+                    if model.iter().all(|(there, ..)| *there != stamp) {
+                        let of = i64::try_from(draw(3)).unwrap();
+                        let place = queue.insert(
+                            OnHeap,
+                            dataset(of),
+                            stamp,
+                            Queued {
+                                block: stamp,
+                                bytes: 1,
+                            },
+                        );
+                        model.push((stamp, of, place));
+                    }
+                }
+                2 if !model.is_empty() => {
+                    let at = usize::try_from(draw(model.len() as u64)).unwrap();
+                    let (stamp, of, place) = model.swap_remove(at);
+                    let queued = queue.remove(OnHeap, dataset(of), place).unwrap();
+                    assert_eq!(queued.block, stamp);
+                }
+                _ => {
+                    let spare = i64::try_from(draw(4)).unwrap();
+                    let others = model.iter().filter(|(_, of, _)| *of != spare);
+                    let oldest = others.min().copied();
+                    let taken = queue.take_oldest(OnHeap, dataset(spare));
+                    assert_eq!(
+                        taken.map(|(stamp, _)| stamp),
+                        oldest.map(|(stamp, ..)| stamp)
+                    );
+                    model.retain(|entry| Some(*entry) != oldest);
+                }
+            }
+            let others = model.iter().filter(|(_, of, _)| *of != 1).count();
+            assert_eq!(queue.bytes(OnHeap, dataset(1)), others as u64);
+        }
     }
 }

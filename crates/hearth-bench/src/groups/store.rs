@@ -18,9 +18,9 @@ use peers::{Foyer, Moka, QuickCache};
 const SIZE: usize = 1 << 10;
 const BLOCKS: u64 = 100_000;
 const MANY: u64 = 1_000_000;
-const ROUNDS: usize = 7;
+const ROUNDS: usize = 15;
 /// Operations of one thread in one round.
-const OPERATIONS: u64 = 400_000;
+const OPERATIONS: u64 = 100_000;
 
 /// A cache of blocks of [`SIZE`] bytes, by number.
 trait Cache: Sync {
@@ -181,7 +181,14 @@ fn add(report: &mut Report, case: String, medians: [Duration; 4], threads: u64) 
         .collect();
     report.say(&format!("{case}: {}", words.join(", ")));
     if let Some(fastest) = peers.first() {
-        report.add(&Row::new("store", case, ours, *fastest, each(threads), Some(1.5)));
+        report.add(&Row::new(
+            "store",
+            case,
+            ours,
+            *fastest,
+            each(threads),
+            Some(1.5),
+        ));
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use mem_block::{AllocError, MemoryAllocator};
 
-use super::{ChunkedBytes, Piece, index, length};
+use super::{ChunkedBytes, Piece, Pieces, index, length};
 use crate::overdraft::Overdraft;
 
 /// The largest piece, in bytes: what an allocator can serve again without much searching.
@@ -18,8 +18,7 @@ const GROWTH_MAX: u64 = 1 << 20;
 /// Bytes on their way to a block: written one after the other, in memory that was granted before.
 #[derive(Debug)]
 pub struct BytesBuilder {
-    allocator: Arc<dyn MemoryAllocator>,
-    chunks: Vec<Piece>,
+    chunks: Pieces,
     /// Which piece is written to, and how far it is.
     at: (usize, u64),
     written: u64,
@@ -39,16 +38,16 @@ enum Plan {
 /// taken from the allocator, whose memory has been promised to others.
 #[derive(Debug)]
 struct Growth {
+    allocator: Arc<dyn MemoryAllocator>,
     granted: u64,
     allocated: u64,
     overdraft: Overdraft,
 }
 
 impl BytesBuilder {
-    fn new(allocator: Arc<dyn MemoryAllocator>, plan: Plan) -> Self {
+    fn new(plan: Plan) -> Self {
         Self {
-            allocator,
-            chunks: Vec::new(),
+            chunks: Pieces::new(),
             at: (0, 0),
             written: 0,
             plan,
@@ -56,14 +55,11 @@ impl BytesBuilder {
     }
 
     /// For exactly `size` bytes, whose memory is allocated now.
-    pub(crate) fn exact(
-        allocator: Arc<dyn MemoryAllocator>,
-        size: u64,
-    ) -> Result<Self, AllocError> {
-        let mut builder = Self::new(allocator, Plan::Exact(size));
+    pub(crate) fn exact(allocator: &dyn MemoryAllocator, size: u64) -> Result<Self, AllocError> {
+        let mut builder = Self::new(Plan::Exact(size));
         let mut left = size;
         while left > 0 {
-            let chunk = builder.allocator.allocate(left.min(CHUNK_MAX))?;
+            let chunk = allocator.allocate(left.min(CHUNK_MAX))?;
             left = left.saturating_sub(chunk.len());
             builder.chunks.push(Piece::Granted(chunk));
         }
@@ -73,11 +69,12 @@ impl BytesBuilder {
     /// For as many bytes as come, of which none are granted yet.
     pub(crate) fn growing(allocator: Arc<dyn MemoryAllocator>, overdraft: Overdraft) -> Self {
         let growth = Growth {
+            allocator,
             granted: 0,
             allocated: 0,
             overdraft,
         };
-        Self::new(allocator, Plan::Growing(growth))
+        Self::new(Plan::Growing(growth))
     }
 
     /// Now `bytes` are granted in all.
@@ -146,7 +143,7 @@ impl BytesBuilder {
             // From the last on, whose spare room pays for others.
             for (number, chunk) in self.chunks.iter_mut().enumerate().rev() {
                 let used = if number == last { filled } else { chunk.len() };
-                growth.fit(chunk, used, &*self.allocator);
+                growth.fit(chunk, used);
             }
         }
         ChunkedBytes {
@@ -176,7 +173,7 @@ impl BytesBuilder {
         self.chunks.push(if chunk < CHUNK_MIN {
             Piece::Overdrawn(growth.overdraft.draw(index(CHUNK_MIN)))
         } else {
-            let block = self.allocator.allocate(chunk).map_err(no_memory)?;
+            let block = growth.allocator.allocate(chunk).map_err(no_memory)?;
             growth.allocated = growth.allocated.saturating_add(chunk);
             Piece::Granted(block)
         });
@@ -192,7 +189,7 @@ impl Growth {
 
     /// Makes a piece that has room left over, or is overdrawn, one of the `used` bytes of it, by way of
     /// memory of the process's: the old piece is gone before the new one is there.
-    fn fit(&mut self, piece: &mut Piece, used: u64, allocator: &dyn MemoryAllocator) {
+    fn fit(&mut self, piece: &mut Piece, used: u64) {
         if let Piece::Granted(block) = &*piece {
             if block.len() == used {
                 return;
@@ -204,7 +201,7 @@ impl Growth {
             .copy_from_slice(&piece.as_slice()[..index(used)]);
         *piece = Piece::Overdrawn(copy);
         if self.left() >= used
-            && let Ok(mut block) = allocator.allocate(used)
+            && let Ok(mut block) = self.allocator.allocate(used)
         {
             block.as_mut_slice().copy_from_slice(piece.as_slice());
             self.allocated = self.allocated.saturating_add(used);

@@ -53,7 +53,7 @@ fn bytes_of_unknown_number_come_back_whole_and_hold_no_more_than_they_are() {
 #[test]
 fn a_promised_size_is_allocated_at_once_and_not_passed() {
     let heap = heap(100);
-    let mut builder = BytesBuilder::exact(Arc::clone(&heap), 100).unwrap();
+    let mut builder = BytesBuilder::exact(&*heap, 100).unwrap();
     assert_eq!(heap.live_bytes(), 100);
     builder.write_all(&pattern(60)).unwrap();
     assert_eq!((builder.written(), builder.unwritten().len()), (60, 40));
@@ -64,7 +64,7 @@ fn a_promised_size_is_allocated_at_once_and_not_passed() {
         "a block of 100 bytes was promised, and more came"
     );
     assert_eq!(builder.finish().len(), 100);
-    assert!(BytesBuilder::exact(heap, 101).is_err());
+    assert!(BytesBuilder::exact(&*heap, 101).is_err());
 }
 
 #[test]

@@ -12,10 +12,16 @@ use crate::storage_level::StorageLevel;
 
 /// A lock that is held, and in whose name.
 struct Lock {
-    infos: Arc<BlockInfoManager>,
     block: Arc<Block>,
     kind: LockKind,
-    claim: Option<(TaskId, u64)>,
+    claim: Option<Claim>,
+}
+
+/// A place on a task's list.
+struct Claim {
+    infos: Arc<BlockInfoManager>,
+    task: TaskId,
+    number: u64,
 }
 
 impl Lock {
@@ -25,24 +31,25 @@ impl Lock {
         kind: LockKind,
         task: Option<TaskId>,
     ) -> Self {
-        let claim = task.map(|task| {
-            let number = infos.claims.lock().add(task, Arc::clone(&block), kind);
-            (task, number)
-        });
-        Self {
+        let claim = task.map(|task| Claim {
             infos: Arc::clone(infos),
-            block,
-            kind,
-            claim,
-        }
+            task,
+            number: infos.claims.lock().add(task, Arc::clone(&block), kind),
+        });
+        Self { block, kind, claim }
     }
 
     /// Takes it off the task's list; false where it was let go of in the task's name.
     fn withdraw(&mut self) -> bool {
-        let Some((task, number)) = self.claim.take() else {
+        let Some(Claim {
+            infos,
+            task,
+            number,
+        }) = self.claim.take()
+        else {
             return true;
         };
-        let claim = self.infos.claims.lock().remove(task, number);
+        let claim = infos.claims.lock().remove(task, number);
         claim.is_some()
     }
 }
@@ -50,10 +57,7 @@ impl Lock {
 impl Drop for Lock {
     fn drop(&mut self) {
         if self.withdraw() {
-            let kind = self.kind;
-            self.infos
-                .blocks
-                .change(&self.block, |state| state.exit(kind));
+            self.block.exit(self.kind);
         }
     }
 }
@@ -63,7 +67,7 @@ impl fmt::Debug for Lock {
         f.debug_struct("Lock")
             .field("block", &self.block.id)
             .field("kind", &self.kind)
-            .field("task", &self.claim.map(|(task, _)| task))
+            .field("task", &self.claim.as_ref().map(|claim| claim.task))
             .finish_non_exhaustive()
     }
 }
@@ -135,14 +139,14 @@ impl WriteGuard {
     /// Becomes a reader; no writer gets in between.
     pub fn downgrade(self) -> ReadGuard {
         let mut lock = self.0;
-        let waiting = {
-            // Under the claims' mutex, so that the task's locks are released before or after.
-            let mut claims = lock.infos.claims.lock();
-            let is_held = match lock.claim {
-                Some((task, number)) => claims.downgrade(task, number),
-                None => true,
-            };
-            is_held.then(|| lock.block.state.lock().downgrade())
+        let waiting = match &lock.claim {
+            Some(claim) => {
+                // Under the claims' mutex, so that the task's locks are released before or after.
+                let mut claims = claim.infos.claims.lock();
+                let is_held = claims.downgrade(claim.task, claim.number);
+                is_held.then(|| lock.block.state.lock().downgrade())
+            }
+            None => Some(lock.block.state.lock().downgrade()),
         };
         for waker in waiting.into_iter().flatten() {
             waker.wake();

@@ -1,12 +1,13 @@
 //! Evicting blocks for whoever needs their memory.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use mem_block::MemoryMode;
 use mem_pool::{Dataset, EvictError, Eviction, Evictor, Reservation};
+use smallvec::SmallVec;
 
 use crate::block::Block;
+use crate::blocks::Chosen;
 use crate::content::Content;
 use crate::disk::DiskCopy;
 use crate::drop_handler::{DropError, DropHandler, LeavingBlock};
@@ -24,13 +25,14 @@ impl Evictor for MemoryStore {
         mode: MemoryMode,
         spare: Option<Dataset>,
     ) -> Option<Box<dyn Eviction>> {
-        let victims = choose(&self.infos, need, mode, spare)?;
+        let store = self.me.upgrade()?;
+        let blocks = store.infos.blocks.choose(need, mode, spare)?;
         Some(Box::new(StoreEviction {
-            store: self.me.upgrade()?,
+            victims: Victims::new(&store, blocks),
+            store,
             need,
             mode,
             spare,
-            victims,
         }))
     }
 
@@ -39,33 +41,19 @@ impl Evictor for MemoryStore {
     }
 }
 
-fn choose(
-    infos: &Arc<BlockInfoManager>,
-    need: u64,
-    mode: MemoryMode,
-    spare: Option<Dataset>,
-) -> Option<VecDeque<Victim>> {
-    let chosen = infos.blocks.choose(need, mode, spare)?;
-    let victim = |block| Victim {
-        infos: Arc::clone(infos),
-        block: Some(block),
-    };
-    Some(chosen.into_iter().map(victim).collect())
-}
-
 /// Blocks that are marked as leaving. Dropped, it un-marks what has not left.
 struct StoreEviction {
+    victims: Victims,
     store: Arc<MemoryStore>,
     need: u64,
     mode: MemoryMode,
     spare: Option<Dataset>,
-    victims: VecDeque<Victim>,
 }
 
 impl Eviction for StoreEviction {
     fn run(mut self: Box<Self>) -> Result<u64, EvictError> {
         // Reservations until the end: should the handler panic, they give themselves back.
-        let mut freed = Vec::new();
+        let mut freed = SmallVec::new();
         let mut outcome = Ok(());
         for _ in 0..ROUNDS_MAX {
             outcome = self.drop_victims(&mut freed);
@@ -74,8 +62,9 @@ impl Eviction for StoreEviction {
             if outcome.is_err() || missing == 0 {
                 break;
             }
-            match choose(&self.store.infos, missing, self.mode, self.spare) {
-                Some(victims) => self.victims = victims,
+            let blocks = &self.store.infos.blocks;
+            match blocks.choose(missing, self.mode, self.spare) {
+                Some(blocks) => self.victims = Victims::new(&self.store, blocks),
                 None => break,
             }
         }
@@ -89,12 +78,47 @@ impl Eviction for StoreEviction {
 }
 
 impl StoreEviction {
-    fn drop_victims(&mut self, freed: &mut Vec<Reservation>) -> Result<(), DropError> {
+    fn drop_victims(&mut self, freed: &mut Freed) -> Result<(), DropError> {
         let handler = &*self.store.options.drop_handler;
-        while let Some(victim) = self.victims.pop_front() {
+        for victim in &mut self.victims {
             freed.extend(victim.drop_from_memory(handler)?);
         }
         Ok(())
+    }
+}
+
+/// What paid for the blocks that left.
+type Freed = SmallVec<[Reservation; 2]>;
+
+/// The blocks that are still to leave, in their order.
+struct Victims {
+    infos: Arc<BlockInfoManager>,
+    blocks: smallvec::IntoIter<[Arc<Block>; 2]>,
+}
+
+impl Victims {
+    fn new(store: &MemoryStore, blocks: Chosen) -> Self {
+        Self {
+            infos: Arc::clone(&store.infos),
+            blocks: blocks.into_iter(),
+        }
+    }
+}
+
+impl Iterator for Victims {
+    type Item = Victim;
+
+    fn next(&mut self) -> Option<Victim> {
+        self.blocks.next().map(|block| Victim {
+            infos: Arc::clone(&self.infos),
+            block: Some(block),
+        })
+    }
+}
+
+impl Drop for Victims {
+    fn drop(&mut self) {
+        self.for_each(drop);
     }
 }
 

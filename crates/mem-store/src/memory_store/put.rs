@@ -162,7 +162,7 @@ impl MemoryStore {
             return Ok(false);
         };
         // On an error the builder is dropped before its reservation.
-        let builder = BytesBuilder::exact(self.allocator(block.mode), size);
+        let builder = BytesBuilder::exact(&**self.allocator(block.mode), size);
         let mut builder = builder.map_err(|source| StoreError::Alloc {
             block: id.clone(),
             source,

@@ -57,7 +57,9 @@ impl Ours {
     pub(super) fn pin(&self, blocks: impl Iterator<Item = u64>) -> Vec<ReadGuard> {
         let infos = self.store.infos();
         let pin = |block| infos.try_lock_for_reading(&self.id(block), None);
-        blocks.map(|block| pin(block).expect("it is there")).collect()
+        blocks
+            .map(|block| pin(block).expect("it is there"))
+            .collect()
     }
 
     fn id(&self, block: u64) -> BlockId {

@@ -29,7 +29,11 @@ pub(super) struct QuickCache(quick_cache::sync::Cache<u64, Bytes, Length>);
 impl QuickCache {
     pub(super) fn new(blocks: u64) -> Self {
         let number = usize::try_from(blocks).expect("a million");
-        Self(quick_cache::sync::Cache::with_weighter(number, room(blocks), Length))
+        Self(quick_cache::sync::Cache::with_weighter(
+            number,
+            room(blocks),
+            Length,
+        ))
     }
 }
 
@@ -73,7 +77,11 @@ impl Foyer {
     pub(super) fn new(blocks: u64) -> Self {
         let room = usize::try_from(room(blocks)).expect("1 GB");
         let builder = foyer::CacheBuilder::new(room);
-        Self(builder.with_weighter(|_: &u64, bytes: &Bytes| bytes.len()).build())
+        Self(
+            builder
+                .with_weighter(|_: &u64, bytes: &Bytes| bytes.len())
+                .build(),
+        )
     }
 }
 
