@@ -10,7 +10,7 @@ use crate::block_id::BlockId;
 use crate::content::Content;
 use crate::disk::DiskCopy;
 use crate::info_manager::BlockInfoManager;
-use crate::queue::{Place, Stamp};
+use crate::queue::Place;
 use crate::storage_level::StorageLevel;
 
 /// A registered block. Spark's counterpart: `BlockInfo`, and the entry in `MemoryStore`.
@@ -52,6 +52,7 @@ pub(crate) struct Aftermath {
 /// | `removed` | finds nothing | finds nothing | passes it over |
 #[derive(Debug, Default)]
 pub(crate) struct State {
+    /// Readers that hold the lock. There are more inside the gate of what is in memory.
     pub(crate) readers: u64,
     pub(crate) writer: bool,
     /// An eviction has chosen it and is at work, without a lock.
@@ -62,12 +63,13 @@ pub(crate) struct State {
     pub(crate) returning: bool,
     pub(crate) memory: Option<Arc<Content>>,
     pub(crate) disk: Option<DiskCopy>,
-    /// When it was last used.
-    pub(crate) used: Stamp,
     /// Where it stands in the eviction queue. Changed under the queue's lock too. It can be an older
-    /// place than `used` says (a get is not worth the queue's lock; the queue puts it right when
-    /// the block comes up), and a block with readers can be in the queue for the same reason.
+    /// place than that of its last use (a get is not worth the queue's lock; the queue puts it right
+    /// when the block comes up), and a block that was got and is being read can be in the queue for
+    /// the same reason.
     pub(crate) queued: Option<Place>,
+    /// It came up in the queue while somebody was inside the gate, and comes back when the bell rings.
+    pub(crate) is_out: bool,
     /// Who waits for the lock.
     pub(crate) waiting: Vec<Waker>,
 }
@@ -130,6 +132,23 @@ impl Block {
     /// Lets go of a lock.
     pub(crate) fn exit(self: &Arc<Self>, kind: LockKind) {
         let ((), aftermath) = self.alter(|state| state.exit(kind));
+        self.follow(aftermath);
+    }
+
+    /// The last of those inside the gate has left, and rings the bell.
+    pub(crate) fn ring(self: &Arc<Self>) {
+        let (waiting, mut aftermath) = self.alter(|state| {
+            if let Some(content) = &state.memory {
+                content.gate.take_bell();
+            }
+            state.is_out = false;
+            std::mem::take(&mut state.waiting)
+        });
+        aftermath.waiting.extend(waiting);
+        self.follow(aftermath);
+    }
+
+    fn follow(self: &Arc<Self>, aftermath: Aftermath) {
         if aftermath.is_nothing() {
             return;
         }
@@ -173,7 +192,7 @@ impl State {
     pub(crate) fn is_held_against(&self, kind: LockKind) -> bool {
         let is_held = match kind {
             LockKind::Read => self.writer,
-            LockKind::Write => self.writer || self.readers > 0 || self.leaving,
+            LockKind::Write => self.writer || self.readers > 0 || self.leaving || self.is_got(),
         };
         is_held && !self.removed
     }
@@ -194,9 +213,16 @@ impl State {
         self.take_waiting(before)
     }
 
-    /// Whether an eviction may choose it.
+    /// Whether an eviction may choose it, as far as locks go.
     pub(crate) fn is_evictable(&self) -> bool {
-        self.memory.is_some() && self.readers == 0 && !self.writer && !self.leaving
+        let is_held = self.readers > 0 || self.writer || self.leaving;
+        self.memory.is_some() && !is_held && !self.is_out
+    }
+
+    /// Whether somebody is inside the gate, who then rings the bell on leaving.
+    pub(crate) fn is_got(&self) -> bool {
+        let content = self.memory.as_ref();
+        content.is_some_and(|content| content.gate.hang_bell())
     }
 
     /// Whether the queue has to be told: the block is in it and should not be, or the reverse.
@@ -204,9 +230,23 @@ impl State {
         self.is_evictable() != self.queued.is_some()
     }
 
-    /// Takes what it holds in memory, unless somebody reads it.
+    /// Takes what it holds in memory. Who reads it keeps reading.
+    pub(crate) fn take_memory(&mut self) -> Option<Arc<Content>> {
+        let content = self.memory.take()?;
+        content.gate.close();
+        self.is_out = false;
+        Some(content)
+    }
+
+    /// The same, unless somebody reads it.
     pub(crate) fn take_unread(&mut self) -> Option<Arc<Content>> {
-        self.memory.take_if(|_| self.readers == 0)
+        let is_free = self.readers == 0;
+        let content = self.memory.as_ref()?;
+        if is_free && content.gate.close_if_empty() {
+            self.take_memory()
+        } else {
+            None
+        }
     }
 
     /// Takes over a copy on disk, unless there is one; gives it back then, to be dropped elsewhere.

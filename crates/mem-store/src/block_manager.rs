@@ -180,7 +180,7 @@ impl BlockManager {
         let dropped = self
             .infos()
             .blocks
-            .change(block, |state| (state.add_copy(copy), state.memory.take()));
+            .change(block, |state| (state.add_copy(copy), state.take_memory()));
         // The memory goes back to the pool: nobody in particular asked for it.
         drop(dropped);
         Ok(Some(status_of(block).level))
@@ -212,7 +212,7 @@ impl BlockManager {
         let removed = self.infos().blocks.change(lock.block(), |state| {
             let was_there = !state.removed;
             state.removed = true;
-            (was_there, state.memory.take(), state.disk.take())
+            (was_there, state.take_memory(), state.disk.take())
         });
         Ok(removed.0)
     }

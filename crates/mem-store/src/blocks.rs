@@ -7,7 +7,7 @@ use std::hash::BuildHasher;
 use std::sync::{Arc, Weak};
 
 use hashbrown::HashTable;
-use hashbrown::hash_table::Entry;
+use hashbrown::hash_table::Entry as Slot;
 use mem_block::MemoryMode;
 use mem_pool::Dataset;
 use mem_sync::Mutex;
@@ -17,6 +17,7 @@ use smallvec::SmallVec;
 
 use crate::block::{Aftermath, Block, State};
 use crate::block_id::BlockId;
+use crate::content::Content;
 use crate::info_manager::BlockInfoManager;
 use crate::queue::{EvictionQueue, Queued, Stamp};
 use crate::storage_level::StorageLevel;
@@ -27,7 +28,26 @@ const SHARDS: usize = 64;
 /// Blocks that are to leave; mostly one.
 pub(crate) type Chosen = SmallVec<[Arc<Block>; 2]>;
 
-type Shard = Mutex<HashTable<Arc<Block>>>;
+type Shard = Mutex<HashTable<Entry>>;
+
+/// A block in the table.
+#[derive(Debug)]
+struct Entry {
+    id: BlockId,
+    block: Arc<Block>,
+    /// What was in memory when it was last got: the shortest way there. It may be there no more.
+    content: Weak<Content>,
+}
+
+impl Entry {
+    fn new(block: &Arc<Block>) -> Self {
+        Self {
+            id: block.id.clone(),
+            block: Arc::clone(block),
+            content: Weak::new(),
+        }
+    }
+}
 
 #[derive(Debug)]
 pub(crate) struct Blocks {
@@ -51,7 +71,38 @@ impl Blocks {
     pub(crate) fn find(&self, id: &BlockId) -> Option<Arc<Block>> {
         let hash = hash(id);
         let shard = self.shard(hash).lock();
-        shard.find(hash, |block| block.id == *id).cloned()
+        let entry = shard.find(hash, |entry| entry.id == *id)?;
+        Some(Arc::clone(&entry.block))
+    }
+
+    /// What a block has in memory, whose gate lets the caller in.
+    pub(crate) fn get(&self, id: &BlockId) -> Option<Arc<Content>> {
+        let hash = hash(id);
+        let shard = self.shard(hash).lock();
+        let entry = shard.find(hash, |entry| entry.id == *id)?;
+        let stale = match entry.content.upgrade() {
+            Some(content) if content.gate.enter() => return Some(content),
+            stale => stale,
+        };
+        let block = Arc::clone(&entry.block);
+        drop(shard);
+        drop(stale);
+        self.get_first(hash, &block)
+    }
+
+    /// The same, where the table does not know the content yet.
+    fn get_first(&self, hash: u64, block: &Arc<Block>) -> Option<Arc<Content>> {
+        let content = block.state.lock().memory.clone()?;
+        if !content.gate.enter() {
+            return None;
+        }
+        let mut shard = self.shard(hash).lock();
+        let entry = shard.find_mut(hash, |entry| Arc::ptr_eq(&entry.block, block));
+        let before =
+            entry.map(|entry| std::mem::replace(&mut entry.content, Arc::downgrade(&content)));
+        drop(shard);
+        drop(before);
+        Some(content)
     }
 
     /// Adds a block, locked for writing. Where there is one of that name already, that is the error.
@@ -62,19 +113,18 @@ impl Blocks {
         mode: MemoryMode,
     ) -> Result<Arc<Block>, Arc<Block>> {
         let block = Block::new(id.clone(), level, mode, Weak::clone(&self.home));
+        let new = Entry::new(&block);
         let hash = hash(id);
         let mut shard = self.shard(hash).lock();
-        let entry = shard.entry(hash, |block| block.id == *id, |block| self::hash(&block.id));
-        let replaced = match entry {
+        let slot = shard.entry(hash, |entry| entry.id == *id, |entry| self::hash(&entry.id));
+        let replaced = match slot {
             // One that is just being taken out of the table is as good as gone.
-            Entry::Occupied(there) if !there.get().state.lock().removed => {
-                return Err(Arc::clone(there.get()));
+            Slot::Occupied(there) if !there.get().block.state.lock().removed => {
+                return Err(Arc::clone(&there.get().block));
             }
-            Entry::Occupied(mut there) => {
-                Some(std::mem::replace(there.get_mut(), Arc::clone(&block)))
-            }
-            Entry::Vacant(free) => {
-                free.insert(Arc::clone(&block));
+            Slot::Occupied(mut there) => Some(std::mem::replace(there.get_mut(), new)),
+            Slot::Vacant(free) => {
+                free.insert(new);
                 None
             }
         };
@@ -87,7 +137,7 @@ impl Blocks {
     pub(crate) fn all(&self) -> Vec<Arc<Block>> {
         let mut all = Vec::new();
         for shard in &self.shards {
-            all.extend(shard.lock().iter().cloned());
+            all.extend(shard.lock().iter().map(|entry| Arc::clone(&entry.block)));
         }
         all
     }
@@ -143,7 +193,7 @@ impl Blocks {
     fn forget(&self, block: &Arc<Block>) {
         let hash = hash(&block.id);
         let mut shard = self.shard(hash).lock();
-        let found = shard.find_entry(hash, |there| Arc::ptr_eq(there, block));
+        let found = shard.find_entry(hash, |entry| Arc::ptr_eq(&entry.block, block));
         let removed = found.ok().map(|found| found.remove().0);
         drop(shard);
         drop(removed);
@@ -171,7 +221,8 @@ impl Blocks {
             };
             let mut state = block.state.lock();
             state.queued = None;
-            if state.is_evictable() && state.used == stamp {
+            let used = state.memory.as_ref().map(|content| content.used());
+            if state.is_evictable() && used == Some(stamp) && !state.is_got() {
                 state.leaving = true;
                 drop(state);
                 // The sum of granted sizes fits.
@@ -179,6 +230,7 @@ impl Blocks {
                 chosen.push(block);
             } else {
                 // Used since, it goes further back. With readers it comes back when they leave.
+                state.is_out = used == Some(stamp) && state.is_got();
                 enqueue(&mut queue, &block, &mut state);
             }
         }
@@ -213,7 +265,7 @@ fn enqueue(queue: &mut EvictionQueue<Arc<Block>>, block: &Arc<Block>, state: &mu
             block: Arc::clone(block),
             bytes: content.size,
         };
-        let place = queue.insert(block.mode, block.id.dataset(), state.used, queued);
+        let place = queue.insert(block.mode, block.id.dataset(), content.used(), queued);
         state.queued = Some(place);
     }
 }

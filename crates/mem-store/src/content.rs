@@ -1,12 +1,20 @@
 //! What a block's memory holds, together with the reservation that pays for it.
 
+mod gate;
+
 use std::io::{self, Write};
+use std::sync::{Arc, Weak};
 
 use mem_pool::Reservation;
+use mem_sync::atomic::{AtomicU64, Ordering};
 
+use crate::block::Block;
+use crate::block_id::BlockId;
 use crate::bytes::ChunkedBytes;
 use crate::error::Form;
+use crate::queue::Stamp;
 use crate::values::StoredValues;
+use gate::Gate;
 
 /// A block's bytes or values.
 #[derive(Debug)]
@@ -35,19 +43,39 @@ impl Data {
 /// reservation back, in the order of the fields, so that nothing is counted as free while it is not.
 #[derive(Debug)]
 pub(crate) struct Content {
+    /// Those who got it, but for those who hold the block's lock.
+    pub(crate) gate: Gate,
+    used: AtomicU64,
     pub(crate) data: Data,
     /// What it costs, in bytes; the reservation has as many.
     pub(crate) size: u64,
-    pub(crate) reservation: Reservation,
+    reservation: Reservation,
+    /// What it is the content of.
+    pub(crate) id: BlockId,
+    pub(crate) block: Weak<Block>,
 }
 
 impl Content {
-    pub(crate) fn new(data: Data, reservation: Reservation) -> Self {
+    pub(crate) fn new(block: &Arc<Block>, data: Data, reservation: Reservation) -> Self {
         Self {
+            gate: Gate::default(),
+            used: AtomicU64::new(0),
             data,
             size: reservation.bytes(),
             reservation,
+            id: block.id.clone(),
+            block: Arc::downgrade(block),
         }
+    }
+
+    /// When it was last used.
+    pub(crate) fn used(&self) -> Stamp {
+        self.used.load(Ordering::Acquire)
+    }
+
+    /// It is used now, and perhaps by others at once: the latest counts.
+    pub(crate) fn touch(&self, now: Stamp) {
+        self.used.fetch_max(now, Ordering::AcqRel);
     }
 
     /// Frees the memory, and keeps its reservation.

@@ -160,8 +160,13 @@ impl BlockInfoManager {
     #[must_use]
     pub fn readers(&self, id: &BlockId) -> Option<u64> {
         let block = self.blocks.find(id)?;
-        let readers = block.state.lock().readers;
-        Some(readers)
+        let state = block.state.lock();
+        let got = state
+            .memory
+            .as_ref()
+            .map_or(0, |content| content.gate.readers());
+        // Neither comes near 2^62.
+        Some(state.readers + got)
     }
 
     /// Whether somebody has the block for writing, an eviction included.

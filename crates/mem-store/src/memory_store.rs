@@ -174,7 +174,7 @@ impl MemoryStore {
             return false;
         };
         let removed = self.infos.blocks.change(&block, |state| {
-            let removed = state.memory.take();
+            let removed = state.take_memory();
             state.removed |= removed.is_some() && state.disk.is_none();
             removed
         });
@@ -187,7 +187,7 @@ impl MemoryStore {
     pub fn clear(&self) {
         for block in self.infos.blocks.all() {
             let removed = self.infos.blocks.change(&block, |state| {
-                let removed = (state.memory.take(), state.disk.take());
+                let removed = (state.take_memory(), state.disk.take());
                 state.removed |= removed.0.is_some() || removed.1.is_some();
                 removed
             });

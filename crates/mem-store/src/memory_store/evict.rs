@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use mem_block::MemoryMode;
 use mem_pool::{Dataset, EvictError, Eviction, Evictor, Reservation};
+use mem_sync::thread;
 use smallvec::SmallVec;
 
 use crate::block::Block;
@@ -17,6 +18,8 @@ use crate::memory_store::MemoryStore;
 /// How often blocks are chosen in place of those that somebody came to read meanwhile. Without an end,
 /// readers and an eviction could keep each other busy.
 const ROUNDS_MAX: u32 = 16;
+/// How often a reader that is a few instructions from being done is waited for.
+const PATIENCE: u32 = 1000;
 
 impl Evictor for MemoryStore {
     fn select(
@@ -143,7 +146,7 @@ impl Victim {
         let has_left = self.settle(copy);
         // Freed is only what nobody else has. Where the block was removed meanwhile, this is the last
         // of it; where its reader's task has ended, the reader may still be there.
-        let freed = Arc::into_inner(content).map(Content::free);
+        let freed = alone(content).map(Content::free);
         if has_left {
             handler.dropped(&block.id);
         }
@@ -154,7 +157,10 @@ impl Victim {
     fn unread(&self) -> Option<(Arc<Block>, Arc<Content>, bool)> {
         let block = self.block.as_ref()?;
         let state = block.state.lock();
-        let content = state.memory.as_ref().filter(|_| state.readers == 0)?;
+        let content = state
+            .memory
+            .as_ref()
+            .filter(|content| state.readers == 0 && content.gate.readers() == 0)?;
         Some((Arc::clone(block), Arc::clone(content), state.disk.is_some()))
     }
 
@@ -182,4 +188,17 @@ impl Drop for Victim {
                 .change(&block, |state| state.leaving = false);
         }
     }
+}
+
+/// What nobody else has, once those have let go of it who are just about to: readers between leaving
+/// its gate and forgetting it, or who found the gate closed. `None` where somebody keeps it.
+fn alone(mut content: Arc<Content>) -> Option<Content> {
+    for _ in 0..PATIENCE {
+        match Arc::try_unwrap(content) {
+            Ok(content) => return Some(content),
+            Err(shared) => content = shared,
+        }
+        thread::yield_now();
+    }
+    Arc::into_inner(content)
 }

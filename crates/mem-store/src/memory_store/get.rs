@@ -22,9 +22,7 @@ impl MemoryStore {
     /// [`StoreError::WrongForm`] where the block is kept as values.
     pub fn get_bytes(&self, id: &BlockId) -> Result<Option<BytesGuard>, StoreError> {
         let found = self.use_block(id);
-        found
-            .map(|(lock, content)| BytesGuard::new(lock, content))
-            .transpose()
+        found.map(|reading| BytesGuard::of(reading, id)).transpose()
     }
 
     /// The values of a block that is kept so, otherwise as [`get_bytes`](Self::get_bytes).
@@ -38,7 +36,7 @@ impl MemoryStore {
     ) -> Result<Option<ValuesGuard<T>>, StoreError> {
         let found = self.use_block(id);
         found
-            .map(|(lock, content)| ValuesGuard::new(lock, content))
+            .map(|reading| ValuesGuard::of(reading, id))
             .transpose()
     }
 
@@ -47,10 +45,10 @@ impl MemoryStore {
     #[must_use]
     pub fn get_size(&self, id: &BlockId) -> Option<u64> {
         let block = self.infos.blocks.find(id)?;
-        let mut state = block.state.lock();
-        let size = state.memory.as_ref()?.size;
-        state.used = self.infos.blocks.now();
-        Some(size)
+        let state = block.state.lock();
+        let content = state.memory.as_ref()?;
+        content.touch(self.infos.blocks.now());
+        Some(content.size)
     }
 
     /// Whether a block is in memory. It does not count as used.
@@ -61,48 +59,85 @@ impl MemoryStore {
     }
 
     /// Enters a block as a reader, and marks it as used now. Its place in the queue is put right when
-    /// it comes up there, or when the reader leaves.
-    fn use_block(&self, id: &BlockId) -> Option<(ReadGuard, Arc<Content>)> {
-        let block = self.infos.blocks.find(id)?;
-        let content = {
-            let mut state = block.state.lock();
-            let content = Arc::clone(state.memory.as_ref()?);
-            state.readers += 1;
-            // fault(lru): replace `state.used = self.infos.blocks.now();` => ``
-            state.used = self.infos.blocks.now();
-            content
-        };
-        Some((ReadGuard::new(&self.infos, block, None), content))
+    /// it comes up there.
+    fn use_block(&self, id: &BlockId) -> Option<Reading> {
+        let content = self.infos.blocks.get(id)?;
+        // fault(lru): replace `content.touch(self.infos.blocks.now());` => ``
+        content.touch(self.infos.blocks.now());
+        Some(Reading::Got(Got(content)))
     }
 
     /// What a locked block holds in memory; it counts as used.
     pub(crate) fn content_of(&self, lock: &ReadGuard) -> Option<Arc<Content>> {
-        let mut state = lock.block().state.lock();
+        let state = lock.block().state.lock();
         let content = Arc::clone(state.memory.as_ref()?);
-        state.used = self.infos.blocks.now();
+        content.touch(self.infos.blocks.now());
         Some(content)
     }
 }
 
+/// A content that its gate let a reader in to.
+#[derive(Debug)]
+pub(crate) struct Got(Arc<Content>);
+
+impl Drop for Got {
+    fn drop(&mut self) {
+        if self.0.gate.exit() {
+            // Where the block is gone, nobody waits for it.
+            if let Some(block) = self.0.block.upgrade() {
+                block.ring();
+            }
+        }
+    }
+}
+
+/// What keeps a block in memory for a reader.
+#[derive(Debug)]
+enum Reading {
+    Got(Got),
+    /// The content is let go of before the lock: a block without readers is nobody's but the store's.
+    Locked {
+        content: Arc<Content>,
+        _lock: ReadGuard,
+    },
+}
+
+impl Reading {
+    fn content(&self) -> &Content {
+        match self {
+            Self::Got(got) => &got.0,
+            Self::Locked { content, .. } => content,
+        }
+    }
+}
+
 /// The bytes of a block in memory, which stays there meanwhile.
-///
-/// The content is let go of before the lock: a block without readers is nobody's but the store's.
 #[derive(Debug)]
 pub struct BytesGuard {
-    content: Arc<Content>,
-    lock: ReadGuard,
+    reading: Reading,
 }
 
 impl BytesGuard {
     pub(crate) fn new(lock: ReadGuard, content: Arc<Content>) -> Result<Self, StoreError> {
-        expect_form(&content, lock.id(), Form::Serialized)?;
-        Ok(Self { content, lock })
+        let id = lock.id().clone();
+        Self::of(
+            Reading::Locked {
+                content,
+                _lock: lock,
+            },
+            &id,
+        )
+    }
+
+    fn of(reading: Reading, id: &BlockId) -> Result<Self, StoreError> {
+        expect_form(reading.content(), id, Form::Serialized)?;
+        Ok(Self { reading })
     }
 
     /// Which block.
     #[must_use]
     pub fn id(&self) -> &BlockId {
-        self.lock.id()
+        &self.reading.content().id
     }
 }
 
@@ -110,7 +145,7 @@ impl Deref for BytesGuard {
     type Target = ChunkedBytes;
 
     fn deref(&self) -> &ChunkedBytes {
-        match &self.content.data {
+        match &self.reading.content().data {
             Data::Bytes(bytes) => bytes,
             Data::Values(_) => unreachable!("checked when the guard was made"),
         }
@@ -119,25 +154,35 @@ impl Deref for BytesGuard {
 
 /// The values of a block in memory, which stays there meanwhile.
 pub struct ValuesGuard<T> {
-    content: Arc<Content>,
-    lock: ReadGuard,
+    reading: Reading,
     element: PhantomData<fn() -> T>,
 }
 
 impl<T: Send + Sync + 'static> ValuesGuard<T> {
     pub(crate) fn new(lock: ReadGuard, content: Arc<Content>) -> Result<Self, StoreError> {
-        expect_form(&content, lock.id(), Form::Deserialized)?;
+        let id = lock.id().clone();
+        Self::of(
+            Reading::Locked {
+                content,
+                _lock: lock,
+            },
+            &id,
+        )
+    }
+
+    fn of(reading: Reading, id: &BlockId) -> Result<Self, StoreError> {
+        let content = reading.content();
+        expect_form(content, id, Form::Deserialized)?;
         match &content.data {
             Data::Values(values) if !values.as_any().is::<Values<T>>() => {
                 Err(StoreError::WrongType {
-                    block: lock.id().clone(),
+                    block: id.clone(),
                     stored: values.element_type(),
                     wanted: type_name::<T>(),
                 })
             }
             Data::Values(_) | Data::Bytes(_) => Ok(Self {
-                content,
-                lock,
+                reading,
                 element: PhantomData,
             }),
         }
@@ -148,13 +193,13 @@ impl<T> ValuesGuard<T> {
     /// Which block.
     #[must_use]
     pub fn id(&self) -> &BlockId {
-        self.lock.id()
+        &self.reading.content().id
     }
 
     /// Bytes of memory that the values hold, as their costs said.
     #[must_use]
     pub fn memory_bytes(&self) -> u64 {
-        self.content.size
+        self.reading.content().size
     }
 }
 
@@ -162,7 +207,7 @@ impl<T: 'static> Deref for ValuesGuard<T> {
     type Target = [T];
 
     fn deref(&self) -> &[T] {
-        let values = match &self.content.data {
+        let values = match &self.reading.content().data {
             Data::Values(values) => values.as_any().downcast_ref::<Values<T>>(),
             Data::Bytes(_) => None,
         };
@@ -173,8 +218,7 @@ impl<T: 'static> Deref for ValuesGuard<T> {
 impl<T> fmt::Debug for ValuesGuard<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ValuesGuard")
-            .field("content", &self.content.data)
-            .field("lock", &self.lock)
+            .field("reading", &self.reading)
             .finish()
     }
 }

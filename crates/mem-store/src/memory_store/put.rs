@@ -256,13 +256,13 @@ impl MemoryStore {
         data: Data,
         reservation: Reservation,
     ) -> Result<(), StoreError> {
-        let content = Arc::new(Content::new(data, reservation));
+        let content = Arc::new(Content::new(block, data, reservation));
         let refused = self.infos.blocks.change(block, |state| {
             if state.removed || state.memory.is_some() {
                 return Some(content);
             }
+            content.touch(self.infos.blocks.now());
             state.memory = Some(content);
-            state.used = self.infos.blocks.now();
             None
         });
         match refused {
