@@ -46,7 +46,7 @@ pub(crate) struct Aftermath {
 /// | state | a reader | a writer | an eviction |
 /// | --- | --- | --- | --- |
 /// | free | enters | enters | may choose it |
-/// | `readers` > 0 | enters | waits | passes it over |
+/// | `readers` > 0, or somebody inside the gate | enters | waits | passes it over |
 /// | `writer` | waits | waits | passes it over |
 /// | `leaving` | enters, and so calls the eviction of this block off | waits | passes it over |
 /// | `removed` | finds nothing | finds nothing | passes it over |

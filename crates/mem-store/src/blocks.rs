@@ -1,7 +1,12 @@
 //! All blocks: the table of names, and the queue for eviction.
 //!
-//! Mutexes are taken in the order queue, shard, block, and none is held while anything is freed,
-//! allocated, woken or called.
+//! Mutexes are taken in the order queue, shard, block, and none is held while a block's memory is freed
+//! or allocated, or anything is woken or called.
+//!
+//! A get takes the shard's mutex alone: the table knows the way to what is in memory, whose gate counts
+//! the reader, and the get only leaves its stamp there. The queue is put right when a block comes up
+//! whose stamp is newer than its place. Nobody has a newer place than stamp, so the first block whose
+//! place is its stamp is the least recently used of all.
 
 use std::hash::BuildHasher;
 use std::sync::{Arc, Weak};

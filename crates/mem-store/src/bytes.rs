@@ -14,11 +14,12 @@ pub(crate) use builder::alloc_error;
 
 /// The bytes of a block. Spark's counterpart: `ChunkedByteBuffer`.
 #[derive(Debug, Default)]
+#[repr(C)]
 pub struct ChunkedBytes {
-    chunks: Pieces,
+    len: u64,
     /// How many bytes of the last piece are used.
     last: u64,
-    len: u64,
+    chunks: Pieces,
 }
 
 impl ChunkedBytes {

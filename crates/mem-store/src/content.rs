@@ -41,10 +41,14 @@ impl Data {
 
 /// A block in memory. Readers share it; whoever drops it last frees the memory and then gives the
 /// reservation back, in the order of the fields, so that nothing is counted as free while it is not.
+///
+/// What a get needs comes first, in one line of the processor's cache with the counts of the `Arc`.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Content {
     /// Those who got it, but for those who hold the block's lock.
     pub(crate) gate: Gate,
+    /// When it was last used.
     used: AtomicU64,
     pub(crate) data: Data,
     /// What it costs, in bytes; the reservation has as many.

@@ -26,8 +26,11 @@ const OPERATIONS: u64 = 100_000;
 trait Cache: Sync {
     const NAME: &'static str;
 
-    /// A word of the block, if it is there.
-    fn get(&self, block: u64) -> Option<u64>;
+    /// The length of the block, if it is there: what the handle that a get gives knows.
+    fn get(&self, block: u64) -> Option<usize>;
+
+    /// The sum of the block's words, if it is there.
+    fn read(&self, block: u64) -> Option<u64>;
 
     /// A new block, a copy of `bytes`.
     fn put(&self, block: u64, bytes: &[u8; SIZE]);
@@ -43,37 +46,63 @@ pub(super) fn run(report: &mut Report) {
     put_at_a_million(report);
 }
 
-/// Gets of blocks that are all there, in random order.
+/// Gets of blocks that are all there, in random order; and gets that read the blocks, for orientation:
+/// they cost what memory costs.
 fn get(report: &mut Report, threads: u64) {
-    let case = format!("get, {threads} thread(s), 100,000 blocks");
-    if !report.wants(&case) {
+    let get = format!("get, {threads} thread(s), 100,000 blocks");
+    let read = format!("get and read, {threads} thread(s), 100,000 blocks");
+    if !report.wants(&get) && !report.wants(&read) {
         return;
     }
     // Caches in parts of fixed sizes lose blocks before they are full; none is to be missed here.
     let room = BLOCKS * 3 / 2;
     let caches = Caches::new(room);
     caches.fill(BLOCKS);
-    let rows = in_turn(
-        ROUNDS,
-        [
-            &mut || gets(&caches.ours, threads),
-            &mut || gets(&caches.quick_cache, threads),
-            &mut || gets(&caches.moka, threads),
-            &mut || gets(&caches.foyer, threads),
-        ],
-    );
-    add(report, case, rows, threads);
+    if report.wants(&get) {
+        let rows = in_turn(
+            ROUNDS,
+            [
+                &mut || gets(&caches.ours, threads),
+                &mut || gets(&caches.quick_cache, threads),
+                &mut || gets(&caches.moka, threads),
+                &mut || gets(&caches.foyer, threads),
+            ],
+        );
+        add(report, get, rows, threads, Some(1.5));
+    }
+    if report.wants(&read) {
+        let rows = in_turn(
+            ROUNDS,
+            [
+                &mut || reads(&caches.ours, threads),
+                &mut || reads(&caches.quick_cache, threads),
+                &mut || reads(&caches.moka, threads),
+                &mut || reads(&caches.foyer, threads),
+            ],
+        );
+        add(report, read, rows, threads, None);
+    }
 }
 
 fn gets(cache: &impl Cache, threads: u64) -> Duration {
+    at_random(threads, |block| {
+        let length = cache.get(block);
+        assert_eq!(length, Some(SIZE), "all are there");
+    })
+}
+
+fn reads(cache: &impl Cache, threads: u64) -> Duration {
+    at_random(threads, |block| {
+        std::hint::black_box(cache.read(block).expect("all are there"));
+    })
+}
+
+fn at_random(threads: u64, work: impl Fn(u64) + Sync) -> Duration {
     on_threads(threads, |thread| {
         let mut random = Random::new(thread);
-        let mut sum = 0_u64;
         for _ in 0..OPERATIONS {
-            let word = cache.get(random.below(BLOCKS));
-            sum = sum.wrapping_add(word.expect("all are there"));
+            work(random.below(BLOCKS));
         }
-        std::hint::black_box(sum);
     })
 }
 
@@ -96,7 +125,7 @@ fn put(report: &mut Report, threads: u64) {
             &mut || puts(&caches.foyer, threads, foyer),
         ],
     );
-    add(report, case, rows, threads);
+    add(report, case, rows, threads, Some(1.5));
 }
 
 fn puts(cache: &impl Cache, threads: u64, next: &mut u64) -> Duration {
@@ -170,7 +199,7 @@ fn fill(cache: &impl Cache, blocks: u64) {
 }
 
 /// Ours beside the fastest of the others; those are said, too.
-fn add(report: &mut Report, case: String, medians: [Duration; 4], threads: u64) {
+fn add(report: &mut Report, case: String, medians: [Duration; 4], threads: u64, bar: Option<f64>) {
     let [ours, others @ ..] = medians;
     let names = [QuickCache::NAME, Moka::NAME, Foyer::NAME];
     let mut peers: Vec<(&str, Duration)> = names.into_iter().zip(others).collect();
@@ -196,6 +225,14 @@ fn add(report: &mut Report, case: String, medians: [Duration; 4], threads: u64) 
 fn each(threads: u64) -> f64 {
     let operations = u32::try_from(threads * OPERATIONS).expect("a few million");
     f64::from(operations)
+}
+
+/// The sum of the words of `bytes`.
+fn sum(bytes: &[u8]) -> u64 {
+    let (words, _) = bytes.as_chunks();
+    words
+        .iter()
+        .fold(0, |sum, word| sum.wrapping_add(u64::from_ne_bytes(*word)))
 }
 
 /// How long all of `threads` take for `work`, which is given the number of its thread.

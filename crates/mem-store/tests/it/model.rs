@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mem_block::MemoryMode;
-use mem_store::{Costs, MemoryStore, Put, ReadGuard, StoreError, TaskContext};
+use mem_store::{BytesGuard, Costs, MemoryStore, Put, ReadGuard, StoreError, TaskContext};
 use proptest::prelude::*;
 
 use crate::support::{Dropped, OFF, ON, check_books, fill_with, id, watched};
@@ -20,6 +20,8 @@ enum Step {
     Contains(usize),
     Pin(usize),
     Unpin(usize),
+    Hold(usize),
+    LetGo(usize),
     Remove(usize),
     Reserve { block: usize, bytes: u64 },
     Release(u64),
@@ -51,6 +53,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => block().prop_map(Step::Contains),
         2 => block().prop_map(Step::Pin),
         2 => block().prop_map(Step::Unpin),
+        2 => block().prop_map(Step::Hold),
+        2 => block().prop_map(Step::LetGo),
         1 => block().prop_map(Step::Remove),
         1 => (block(), 0..400_u64).prop_map(|(block, bytes)| Step::Reserve { block, bytes }),
         1 => (0..400_u64).prop_map(Step::Release),
@@ -173,6 +177,7 @@ struct Bench {
     store: Arc<MemoryStore>,
     dropped: Arc<Dropped>,
     pins: Vec<(usize, ReadGuard)>,
+    held: Vec<(usize, BytesGuard)>,
     model: Model,
 }
 
@@ -251,6 +256,23 @@ impl Bench {
                     drop(self.pins.swap_remove(at));
                 }
             }
+            Step::Hold(block) => {
+                let entry = self.model.find(block, true);
+                let got = self.store.get_bytes(&id(&name(block)));
+                if let Ok(Some(bytes)) = got {
+                    assert_eq!(Some(bytes.len()), entry.map(|entry| entry.size));
+                    self.model.pins[block] += 1;
+                    self.held.push((block, bytes));
+                } else {
+                    assert!(entry.is_none_or(|entry| entry.values));
+                }
+            }
+            Step::LetGo(block) => {
+                if let Some(at) = self.held.iter().position(|(held, _)| *held == block) {
+                    self.model.pins[block] -= 1;
+                    drop(self.held.swap_remove(at));
+                }
+            }
             Step::Remove(block) => {
                 let entry = self.model.find(block, false);
                 assert_eq!(self.store.remove(&id(&name(block))), entry.is_some());
@@ -286,6 +308,7 @@ impl Bench {
     /// A new block of the name has no readers.
     fn forget_pins(&mut self, block: usize) {
         self.pins.retain(|(pinned, _)| *pinned != block);
+        self.held.retain(|(held, _)| *held != block);
         self.model.pins[block] = 0;
     }
 
@@ -307,7 +330,7 @@ proptest! {
     #[test]
     fn the_store_does_what_the_model_does(steps in prop::collection::vec(step(), 1..80)) {
         let (store, dropped) = watched(ON_HEAP);
-        let mut bench = Bench { store, dropped, pins: Vec::new(), model: Model::default() };
+        let mut bench = Bench { store, dropped, pins: Vec::new(), held: Vec::new(), model: Model::default() };
         for step in steps {
             bench.run(step);
             bench.check();

@@ -8,7 +8,7 @@ use mem_policy::{ManagerOptions, memory_manager};
 use mem_pool::Dataset;
 use mem_store::{BlockId, MemoryStore, ReadGuard, StoreOptions};
 
-use super::{Cache, SIZE};
+use super::{Cache, SIZE, sum};
 
 pub(super) struct Ours {
     store: Arc<MemoryStore>,
@@ -73,10 +73,14 @@ impl Ours {
 impl Cache for Ours {
     const NAME: &'static str = "mem-store";
 
-    fn get(&self, block: u64) -> Option<u64> {
+    fn get(&self, block: u64) -> Option<usize> {
         let bytes = self.store.get_bytes(&self.id(block)).expect("bytes")?;
-        let chunk = bytes.chunks().next()?;
-        chunk.first_chunk().map(|word| u64::from_ne_bytes(*word))
+        usize::try_from(bytes.len()).ok()
+    }
+
+    fn read(&self, block: u64) -> Option<u64> {
+        let bytes = self.store.get_bytes(&self.id(block)).expect("bytes")?;
+        Some(bytes.chunks().map(sum).fold(0, u64::wrapping_add))
     }
 
     fn put(&self, block: u64, bytes: &[u8; SIZE]) {

@@ -2,17 +2,13 @@
 
 use std::sync::Arc;
 
-use super::{Cache, SIZE};
+use super::{Cache, SIZE, sum};
 
 type Bytes = Arc<[u8]>;
 
 /// Room in bytes.
 fn room(blocks: u64) -> u64 {
     blocks * u64::try_from(SIZE).expect("1 KiB")
-}
-
-fn word(bytes: &[u8]) -> Option<u64> {
-    bytes.first_chunk().map(|word| u64::from_ne_bytes(*word))
 }
 
 #[derive(Clone)]
@@ -40,8 +36,12 @@ impl QuickCache {
 impl Cache for QuickCache {
     const NAME: &'static str = "quick_cache 0.7";
 
-    fn get(&self, block: u64) -> Option<u64> {
-        word(&self.0.get(&block)?)
+    fn get(&self, block: u64) -> Option<usize> {
+        Some(self.0.get(&block)?.len())
+    }
+
+    fn read(&self, block: u64) -> Option<u64> {
+        Some(sum(&self.0.get(&block)?))
     }
 
     fn put(&self, block: u64, bytes: &[u8; SIZE]) {
@@ -62,8 +62,12 @@ impl Moka {
 impl Cache for Moka {
     const NAME: &'static str = "moka 0.12";
 
-    fn get(&self, block: u64) -> Option<u64> {
-        word(&self.0.get(&block)?)
+    fn get(&self, block: u64) -> Option<usize> {
+        Some(self.0.get(&block)?.len())
+    }
+
+    fn read(&self, block: u64) -> Option<u64> {
+        Some(sum(&self.0.get(&block)?))
     }
 
     fn put(&self, block: u64, bytes: &[u8; SIZE]) {
@@ -88,8 +92,12 @@ impl Foyer {
 impl Cache for Foyer {
     const NAME: &'static str = "foyer 0.22";
 
-    fn get(&self, block: u64) -> Option<u64> {
-        word(self.0.get(&block)?.value())
+    fn get(&self, block: u64) -> Option<usize> {
+        Some(self.0.get(&block)?.value().len())
+    }
+
+    fn read(&self, block: u64) -> Option<u64> {
+        Some(sum(self.0.get(&block)?.value()))
     }
 
     fn put(&self, block: u64, bytes: &[u8; SIZE]) {
