@@ -33,7 +33,13 @@ const SHARDS: usize = 64;
 /// Blocks that are to leave; mostly one.
 pub(crate) type Chosen = SmallVec<[Arc<Block>; 2]>;
 
-type Shard = Mutex<HashTable<Entry>>;
+/// Something that several threads write: in a line of the processor's cache of its own, as no line is
+/// longer and none is fetched with another.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Apart<T>(T);
+
+type Shard = Apart<Mutex<HashTable<Entry>>>;
 
 /// A block in the table.
 #[derive(Debug)]
@@ -57,8 +63,8 @@ impl Entry {
 #[derive(Debug)]
 pub(crate) struct Blocks {
     shards: Box<[Shard]>,
-    queue: Mutex<EvictionQueue<Arc<Block>>>,
-    stamp: AtomicU64,
+    queue: Apart<Mutex<EvictionQueue<Arc<Block>>>>,
+    stamp: Apart<AtomicU64>,
     /// Whose these are.
     home: Weak<BlockInfoManager>,
 }
@@ -67,8 +73,8 @@ impl Blocks {
     pub(crate) fn new(home: Weak<BlockInfoManager>) -> Self {
         Self {
             shards: (0..SHARDS).map(|_| Shard::default()).collect(),
-            queue: Mutex::default(),
-            stamp: AtomicU64::new(0),
+            queue: Apart::default(),
+            stamp: Apart::default(),
             home,
         }
     }
@@ -142,24 +148,24 @@ impl Blocks {
     pub(crate) fn all(&self) -> Vec<Arc<Block>> {
         let mut all = Vec::new();
         for shard in &self.shards {
-            all.extend(shard.lock().iter().map(|entry| Arc::clone(&entry.block)));
+            all.extend(shard.0.lock().iter().map(|entry| Arc::clone(&entry.block)));
         }
         all
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.shards.iter().map(|shard| shard.lock().len()).sum()
+        self.shards.iter().map(|shard| shard.0.lock().len()).sum()
     }
 
     /// The stamp of what is used now.
     pub(crate) fn now(&self) -> Stamp {
         // 2^64 uses take centuries. Only the order of the numbers matters, so relaxed will do.
-        self.stamp.fetch_add(1, Ordering::Relaxed)
+        self.stamp.0.fetch_add(1, Ordering::Relaxed)
     }
 
     /// How often selecting victims looked at a block.
     pub(crate) fn selection_steps(&self) -> u64 {
-        self.queue.lock().taken()
+        self.queue.0.lock().taken()
     }
 
     /// Changes a block, and does what follows from it: the queue is put right, a block of which
@@ -183,7 +189,7 @@ impl Blocks {
 
     /// Puts the block where it belongs in the queue, or takes it out.
     fn settle(&self, block: &Arc<Block>) {
-        let mut queue = self.queue.lock();
+        let mut queue = self.queue.0.lock();
         let mut state = block.state.lock();
         let removed = state.queued.take().and_then(|place| {
             let dataset = block.id.dataset();
@@ -216,7 +222,7 @@ impl Blocks {
     ) -> Option<Chosen> {
         let mut chosen = Chosen::new();
         let mut bytes = 0_u64;
-        let mut queue = self.queue.lock();
+        let mut queue = self.queue.0.lock();
         // In vain it would cost all blocks.
         let enough = queue.bytes(mode, spare) >= need;
         while enough && bytes < need {
@@ -249,10 +255,10 @@ impl Blocks {
         None
     }
 
-    fn shard(&self, hash: u64) -> &Shard {
+    fn shard(&self, hash: u64) -> &Mutex<HashTable<Entry>> {
         // A shard's table has the lowest bits for the place, and the highest as a tag.
         let number = usize::try_from(hash >> 32).expect("32 bits are left");
-        &self.shards[number % SHARDS]
+        &self.shards[number % SHARDS].0
     }
 }
 

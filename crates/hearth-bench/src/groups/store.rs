@@ -18,7 +18,7 @@ use peers::{Foyer, Moka, QuickCache};
 const SIZE: usize = 1 << 10;
 const BLOCKS: u64 = 100_000;
 const MANY: u64 = 1_000_000;
-const ROUNDS: usize = 15;
+const ROUNDS: usize = 9;
 /// Operations of one thread in one round.
 const OPERATIONS: u64 = 100_000;
 
@@ -210,14 +210,7 @@ fn add(report: &mut Report, case: String, medians: [Duration; 4], threads: u64, 
         .collect();
     report.say(&format!("{case}: {}", words.join(", ")));
     if let Some(fastest) = peers.first() {
-        report.add(&Row::new(
-            "store",
-            case,
-            ours,
-            *fastest,
-            each(threads),
-            Some(1.5),
-        ));
+        report.add(&Row::new("store", case, ours, *fastest, each(threads), bar));
     }
 }
 
