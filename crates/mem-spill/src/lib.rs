@@ -89,4 +89,4 @@ pub use reader::SpillReader;
 pub use stats::SpillStats;
 pub use storage::{Storage, StorageProvider};
 pub use stretch::Stretch;
-pub use writer::SpillWriter;
+pub use writer::{PausedWriter, SpillWriter};

@@ -27,6 +27,19 @@ pub struct SpillWriter<'a, B: Buffer> {
     failed_at: Option<Place>,
 }
 
+/// An unfinished segment, without the file that it is in and the encoder that has its last block.
+///
+/// What it wrote stays behind the end of the file when it is dropped: the next segment overwrites it,
+/// or it goes with the file.
+#[derive(Debug)]
+#[must_use = "only a resumed writer can finish the segment"]
+pub struct PausedWriter {
+    stored_bytes: u64,
+    bytes: u64,
+    blocks: u64,
+    failed_at: Option<Place>,
+}
+
 impl<'a, B: Buffer> SpillWriter<'a, B> {
     /// Begins a segment at the end of `file`.
     pub fn new(file: &'a mut SpillFile, encoder: &'a mut Encoder<B>) -> Self {
@@ -38,6 +51,33 @@ impl<'a, B: Buffer> SpillWriter<'a, B> {
             bytes: 0,
             blocks: 0,
             failed_at: None,
+        }
+    }
+
+    /// Sets the unfinished segment aside, for who can't keep the borrows between two appends. Until it
+    /// is [resumed](Self::resume), file and encoder must not be used for anything else.
+    pub fn pause(mut self) -> PausedWriter {
+        PausedWriter {
+            stored_bytes: std::mem::take(&mut self.stored_bytes),
+            bytes: self.bytes,
+            blocks: self.blocks,
+            failed_at: self.failed_at.take(),
+        }
+    }
+
+    /// Goes on with a segment that was set aside, in the same file and encoder.
+    pub fn resume(
+        file: &'a mut SpillFile,
+        encoder: &'a mut Encoder<B>,
+        paused: PausedWriter,
+    ) -> Self {
+        Self {
+            file,
+            encoder,
+            stored_bytes: paused.stored_bytes,
+            bytes: paused.bytes,
+            blocks: paused.blocks,
+            failed_at: paused.failed_at,
         }
     }
 

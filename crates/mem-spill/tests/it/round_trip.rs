@@ -141,6 +141,39 @@ fn an_encoder_serves_one_segment_after_the_other() {
 }
 
 #[test]
+fn a_segment_can_be_set_aside_between_any_two_appends() {
+    use mem_spill::SpillWriter;
+    for codec in CODECS {
+        let (_, dirs) = in_memory();
+        let options = SpillOptions::new(codec, 2048).unwrap();
+        let mut encoder = crate::support::encoder(options);
+        let mut file = dirs.create().unwrap();
+        let data = bytes(3, 9, 20_000);
+        let mut paused = SpillWriter::new(&mut file, &mut encoder).pause();
+        for piece in data.chunks(777) {
+            let mut writer = SpillWriter::resume(&mut file, &mut encoder, paused);
+            writer.append(piece).unwrap();
+            paused = writer.pause();
+        }
+        let segment = SpillWriter::resume(&mut file, &mut encoder, paused)
+            .finish()
+            .unwrap();
+        assert_eq!(segment.bytes(), 20_000);
+        let (read, error) = drain(reader(&segment));
+        assert!(error.is_none() && read == data);
+
+        // One that is dropped is overwritten by the next.
+        let mut lost = SpillWriter::new(&mut file, &mut encoder);
+        lost.append(&[7; 5000]).unwrap();
+        drop(lost.pause());
+        let next = write(&mut file, options, b"the next", 3).unwrap();
+        assert_eq!(next.offset(), segment.stored_bytes());
+        let (read, error) = drain(reader(&next));
+        assert!(error.is_none() && read == b"the next");
+    }
+}
+
+#[test]
 fn lent_memory_that_is_too_short_is_refused() {
     let options = SpillOptions::new(Codec::Lz4, 4096).unwrap();
     let needed = options.write_buffer_bytes();
