@@ -5,6 +5,7 @@ mod get;
 mod holders;
 mod partial;
 mod put;
+mod put_sized;
 mod unroll;
 mod unroll_memory;
 

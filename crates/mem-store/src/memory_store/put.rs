@@ -140,7 +140,7 @@ impl MemoryStore {
         self.put_serialized_into(lock.block(), context, values.into_iter(), holder)
     }
 
-    fn register(
+    pub(super) fn register(
         &self,
         id: &BlockId,
         level: StorageLevel,
@@ -250,7 +250,7 @@ impl MemoryStore {
     }
 
     /// Makes a locked block an entry. It counts as used now.
-    fn insert(
+    pub(super) fn insert(
         &self,
         block: &Arc<Block>,
         data: Data,

@@ -40,6 +40,26 @@ fn gets_touch_and_looking_does_not() {
 }
 
 #[test]
+fn values_of_known_cost_take_exactly_that_in_either_mode() {
+    let (store, dropped) = watched(100);
+    assert!(put(&store, "a", 60, 1));
+    let put_sized = |name, mode, size| store.put_sized_values(&id(name), mode, size, vec![7_u8]);
+    assert!(put_sized("b", ON, 40).unwrap());
+    assert_eq!((used(&store), dropped.take().len()), (100, 0));
+    assert!(put_sized("c", OFF, 12_000).unwrap());
+    assert_eq!(*store.get_values::<u8>(&id("c")).unwrap().unwrap(), [7]);
+    assert!(put_sized("d", ON, 50).unwrap());
+    assert_eq!(dropped.take(), ["a"]);
+    assert!(!put_sized("e", ON, 101).unwrap());
+    let again = put_sized("b", ON, 1);
+    assert!(matches!(again, Err(StoreError::AlreadyPresent { .. })));
+    check_books(&store, 0);
+    store.clear();
+    check_books(&store, 0);
+    assert_eq!(used(&store), 0);
+}
+
+#[test]
 fn a_failed_put_of_a_block_that_is_there_touches_nothing() {
     let (store, dropped) = watched(100);
     assert!(put(&store, "a", 50, 1));
