@@ -51,6 +51,10 @@ const KEPT_TO: &[(&str, &[&str])] = &[
         "datafusion-execution",
         &["mem-datafusion", "mem-sql", "mem-ballista"],
     ),
+    (
+        "datafusion-common",
+        &["mem-datafusion", "mem-sql", "mem-ballista"],
+    ),
     ("datafusion*", &["mem-sql", "mem-ballista"]),
     ("arrow*", &["mem-datafusion", "mem-sql", "mem-ballista"]),
     ("tokio", &["mem-datafusion", "mem-sql", "mem-ballista"]),

@@ -1,0 +1,397 @@
+//! One task's books: which of its consumers holds what. Sums only: no lock, and no ledger.
+
+use datafusion_execution::memory_pool::MemoryConsumer;
+use rustc_hash::FxHashMap;
+
+/// More than any machine has, in bytes; sums of a few stay far from the end of 64 bits.
+const BYTES_MAX: u64 = 1 << 60;
+
+/// What one consumer holds, in bytes.
+#[derive(Debug)]
+pub(super) struct Account {
+    pub(super) name: Box<str>,
+    pub(super) can_spill: bool,
+    pub(super) held: u64,
+    pub(super) peak: u64,
+    pub(super) refusals: u64,
+    /// What it was refused and has not come back for; 0 where it was refused nothing.
+    wanted: u64,
+    /// It has given something back since it was refused: its next request is the retry.
+    returned: bool,
+    /// Of what it gave back then: kept for its retry, and nobody else's.
+    credit: u64,
+    /// Another, of this number, could not help itself and was refused that many bytes: its next growth
+    /// must leave them, as long as the other is there.
+    pressed: Option<(usize, u64)>,
+}
+
+impl Account {
+    fn new(consumer: &MemoryConsumer) -> Self {
+        Self {
+            name: consumer.name().into(),
+            can_spill: consumer.can_spill(),
+            held: 0,
+            peak: 0,
+            refusals: 0,
+            wanted: 0,
+            returned: false,
+            credit: 0,
+            pressed: None,
+        }
+    }
+}
+
+/// A request that could not be served from what the task has.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asking {
+    pub(super) id: usize,
+    pub(super) asked: u64,
+    /// What the ledger has to grant: the rest of the request.
+    pub(super) missing: u64,
+    /// The task's overdraft, which the ledger has to grant with it: it is repaid first.
+    pub(super) debt: u64,
+    pub(super) held: u64,
+    pub(super) can_spill: bool,
+    /// It is the retry of one that has spilled.
+    pub(super) retry: bool,
+    /// It has to leave that many bytes to another that was refused.
+    pub(super) pressed: u64,
+    from_credit: u64,
+    from_slack: u64,
+}
+
+/// What came of a request at first sight.
+#[derive(Debug)]
+pub(super) enum Begin {
+    /// Served from what the task had.
+    Done,
+    /// The ledger has to be asked.
+    Ask(Asking),
+}
+
+/// Who holds what of a task's memory.
+///
+/// What the ledger has granted, and the overdraft, is what consumers hold, what is kept for retries,
+/// and slack, which is nobody's. Requests on their way to the ledger have the rest.
+#[derive(Debug, Default)]
+pub(super) struct Books {
+    accounts: FxHashMap<usize, Account>,
+    granted: u64,
+    used: u64,
+    peak: u64,
+    credit: u64,
+    slack: u64,
+    overdraft: u64,
+    /// Consumers that hold something and can spill.
+    spillable: u64,
+    /// The largest request of one that held nothing, or can't spill.
+    first_ask: u64,
+    pub(super) refusals: u64,
+}
+
+impl Books {
+    /// Bytes that consumers hold.
+    pub(super) fn used(&self) -> u64 {
+        self.used
+    }
+
+    pub(super) fn peak(&self) -> u64 {
+        self.peak
+    }
+
+    /// Bytes that the ledger has granted.
+    pub(super) fn granted(&self) -> u64 {
+        self.granted
+    }
+
+    /// Bytes that consumers hold and nobody has granted.
+    pub(super) fn overdraft(&self) -> u64 {
+        self.overdraft
+    }
+
+    /// Consumers that hold something and can spill.
+    pub(super) fn spillable(&self) -> u64 {
+        self.spillable
+    }
+
+    /// The largest request so far of a consumer that held nothing, or can't spill, in bytes.
+    pub(super) fn first_ask(&self) -> u64 {
+        self.first_ask
+    }
+
+    /// The consumers that have ever held something, in no order.
+    pub(super) fn accounts(&self) -> impl Iterator<Item = &Account> {
+        self.accounts.values()
+    }
+
+    /// Begins a request that may be refused.
+    pub(super) fn begin(&mut self, consumer: &MemoryConsumer, asked: u64) -> Begin {
+        let account = account_of(&mut self.accounts, consumer);
+        if account.held == 0 || !account.can_spill {
+            self.first_ask = self.first_ask.max(asked);
+        }
+        let asking = self.take_own(consumer, asked);
+        if asking.missing == 0 {
+            self.grant(&asking, 0);
+            return Begin::Done;
+        }
+        Begin::Ask(asking)
+    }
+
+    /// Begins a request that must not be refused.
+    pub(super) fn begin_infallible(&mut self, consumer: &MemoryConsumer, asked: u64) -> Asking {
+        // Nobody has that much: an asker that says so is mistaken, and does not bring the sums down.
+        let asked = asked.min(BYTES_MAX.saturating_sub(self.used));
+        let mut asking = self.take_own(consumer, asked);
+        // The limit is not passed while bytes lie unused, whoever they are kept for.
+        self.raid(&mut asking);
+        asking
+    }
+
+    /// Takes what is kept for the consumer, and slack.
+    fn take_own(&mut self, consumer: &MemoryConsumer, asked: u64) -> Asking {
+        let account = account_of(&mut self.accounts, consumer);
+        let from_credit = asked.min(account.credit);
+        account.credit = minus(account.credit, from_credit);
+        self.credit = minus(self.credit, from_credit);
+        let missing = minus(asked, from_credit);
+        let (held, can_spill, retry) = (account.held, account.can_spill, account.returned);
+        let pressed = account.pressed.take();
+        let pressed = pressed.filter(|(by, _)| self.accounts.contains_key(by));
+        let pressed = pressed.map_or(0, |(_, bytes)| bytes);
+        // One that has to leave something has to ask.
+        let from_slack = if pressed > 0 {
+            0
+        } else {
+            missing.min(self.slack)
+        };
+        self.slack = minus(self.slack, from_slack);
+        Asking {
+            id: consumer.id(),
+            asked,
+            missing: minus(missing, from_slack),
+            debt: self.overdraft,
+            held,
+            can_spill,
+            retry,
+            pressed,
+            from_credit,
+            from_slack,
+        }
+    }
+
+    /// Takes what is kept for others' retries: the last resort of one that would fail.
+    pub(super) fn raid(&mut self, asking: &mut Asking) {
+        if self.credit == 0 {
+            return;
+        }
+        for account in self.accounts.values_mut() {
+            let taken = asking.missing.min(account.credit);
+            account.credit = minus(account.credit, taken);
+            self.credit = minus(self.credit, taken);
+            asking.from_slack = plus(asking.from_slack, taken);
+            asking.missing = minus(asking.missing, taken);
+        }
+    }
+
+    /// Ends a request: the ledger has granted `acquired`, all that was missing and all of the debt.
+    pub(super) fn grant(&mut self, asking: &Asking, acquired: u64) {
+        self.granted = plus(self.granted, acquired);
+        self.slack = plus(self.slack, minus(acquired, asking.missing));
+        self.enter(asking);
+        self.repay();
+    }
+
+    /// Ends a request that must not be refused: the ledger has granted `acquired` of what was missing,
+    /// and the rest is overdraft.
+    pub(super) fn overdraw(&mut self, asking: &Asking, acquired: u64) {
+        self.granted = plus(self.granted, acquired);
+        self.overdraft = plus(self.overdraft, minus(asking.missing, acquired));
+        self.enter(asking);
+        self.repay();
+    }
+
+    /// Ends a request that was refused. What it had taken goes back; what the ledger has granted in
+    /// part repays overdraft.
+    pub(super) fn refuse(&mut self, asking: &Asking, kept: u64) {
+        self.granted = plus(self.granted, kept);
+        self.slack = plus(self.slack, plus(kept, asking.from_slack));
+        self.refusals = self.refusals.saturating_add(1);
+        match self.accounts.get_mut(&asking.id) {
+            Some(account) => {
+                account.credit = plus(account.credit, asking.from_credit);
+                self.credit = plus(self.credit, asking.from_credit);
+                note_refusal(account, asking.asked);
+            }
+            None => self.slack = plus(self.slack, asking.from_credit),
+        }
+        self.repay();
+    }
+
+    /// No slack while there is overdraft.
+    fn repay(&mut self) {
+        let repaid = self.slack.min(self.overdraft);
+        self.slack = minus(self.slack, repaid);
+        self.overdraft = minus(self.overdraft, repaid);
+    }
+
+    /// The consumer has what it asked for. What else was kept for it is nobody's now.
+    fn enter(&mut self, asking: &Asking) {
+        self.used = plus(self.used, asking.asked);
+        self.peak = self.peak.max(self.used);
+        let Some(account) = self.accounts.get_mut(&asking.id) else {
+            unreachable!("a consumer is registered while it grows");
+        };
+        let held = plus(account.held, asking.asked);
+        self.spillable += u64::from(account.can_spill && account.held == 0 && held > 0);
+        account.held = held;
+        account.peak = account.peak.max(held);
+        account.wanted = 0;
+        account.returned = false;
+        let left = std::mem::take(&mut account.credit);
+        self.credit = minus(self.credit, left);
+        self.slack = plus(self.slack, left);
+    }
+
+    /// A consumer gives `bytes` back, at most what it holds: they repay overdraft first, then are kept
+    /// for its retry, if it was refused. Returns the slack above `slack_max`, which is to go back to the
+    /// ledger.
+    pub(super) fn shrink(&mut self, id: usize, bytes: u64, slack_max: u64) -> u64 {
+        let Some(account) = self.accounts.get_mut(&id) else {
+            return 0;
+        };
+        let bytes = bytes.min(account.held);
+        let held = minus(account.held, bytes);
+        self.spillable = minus(
+            self.spillable,
+            u64::from(account.can_spill && account.held > 0 && held == 0),
+        );
+        account.held = held;
+        account.pressed = None;
+        self.used = minus(self.used, bytes);
+        let repaid = bytes.min(self.overdraft);
+        self.overdraft = minus(self.overdraft, repaid);
+        let mut rest = minus(bytes, repaid);
+        if account.wanted > 0 {
+            account.returned = true;
+            let keep = rest.min(account.wanted.saturating_sub(account.credit));
+            account.credit = plus(account.credit, keep);
+            self.credit = plus(self.credit, keep);
+            rest = minus(rest, keep);
+        }
+        self.slack = plus(self.slack, rest);
+        self.release_slack(slack_max)
+    }
+
+    /// A consumer is no more. What it still held, which is nothing unless somebody cheated, goes back.
+    /// Returns what is to go back to the ledger.
+    pub(super) fn unregister(&mut self, id: usize, slack_max: u64) -> u64 {
+        let Some(held) = self.accounts.get(&id).map(|account| account.held) else {
+            return 0;
+        };
+        let freed = self.shrink(id, held, slack_max);
+        if let Some(account) = self.accounts.remove(&id) {
+            self.credit = minus(self.credit, account.credit);
+            self.slack = plus(self.slack, account.credit);
+            self.repay();
+        }
+        plus(freed, self.release_slack(slack_max))
+    }
+
+    /// Takes slack above `slack_max` out of the books, to be given back; all of it where nobody holds
+    /// anything, so that the task does not count any more.
+    pub(super) fn release_slack(&mut self, slack_max: u64) -> u64 {
+        let idle = self.used == 0 && self.credit == 0;
+        let surplus = self.slack.saturating_sub(if idle { 0 } else { slack_max });
+        self.slack = minus(self.slack, surplus);
+        self.granted = minus(self.granted, surplus);
+        surplus
+    }
+
+    /// Has the largest consumer that can spill leave `demand` bytes with its next growth, or spill, if it
+    /// holds `floor` bytes at least and is not the one that asks. Whether there is one.
+    pub(super) fn press_largest(&mut self, asker: usize, floor: u64, demand: u64) -> bool {
+        let others = self.accounts.iter_mut().filter(|(id, account)| {
+            **id != asker && account.can_spill && account.held >= floor && account.held > 0
+        });
+        let largest = others.max_by_key(|(id, account)| (account.held, **id));
+        if let Some((_, account)) = largest {
+            account.pressed = Some((asker, demand));
+            return true;
+        }
+        false
+    }
+
+    /// What a consumer that has asked is called and holds.
+    pub(super) fn account(&self, id: usize) -> Option<&Account> {
+        self.accounts.get(&id)
+    }
+
+    /// The consumers that hold the most, largest first: at most three.
+    pub(super) fn largest(&self) -> [Option<&Account>; 3] {
+        let mut largest: [Option<&Account>; 3] = [None; 3];
+        for account in self.accounts.values().filter(|account| account.held > 0) {
+            let mut next = Some(account);
+            for place in &mut largest {
+                let here = place.map_or(0, |account| account.held);
+                if next.is_some_and(|next| next.held > here) {
+                    std::mem::swap(place, &mut next);
+                }
+            }
+        }
+        largest
+    }
+
+    /// Checks the sums; for tests.
+    ///
+    /// # Panics
+    /// Where they do not agree, or where a request is on its way.
+    pub(super) fn check(&self) {
+        let sum = |of: fn(&Account) -> u64| self.accounts.values().map(of).sum::<u64>();
+        assert_eq!(
+            self.used,
+            sum(|account| account.held),
+            "what is used is held"
+        );
+        assert_eq!(self.credit, sum(|account| account.credit), "credits add up");
+        assert_eq!(
+            self.granted + self.overdraft,
+            self.used + self.credit + self.slack,
+            "what is granted or overdrawn is somewhere"
+        );
+        assert!(
+            self.overdraft == 0 || self.slack == 0,
+            "nothing lies about while the task is overdrawn"
+        );
+        let spillable = |account: &&Account| account.can_spill && account.held > 0;
+        let spillable = self.accounts.values().filter(spillable).count();
+        assert_eq!(u64::try_from(spillable), Ok(self.spillable));
+    }
+}
+
+fn account_of<'a>(
+    accounts: &'a mut FxHashMap<usize, Account>,
+    consumer: &MemoryConsumer,
+) -> &'a mut Account {
+    accounts
+        .entry(consumer.id())
+        .or_insert_with(|| Account::new(consumer))
+}
+
+fn note_refusal(account: &mut Account, asked: u64) {
+    account.refusals = account.refusals.saturating_add(1);
+    // One that has nothing to spill does not come back.
+    if account.can_spill && account.held > 0 {
+        account.wanted = asked;
+        account.returned = false;
+    }
+}
+
+/// Sums of what was granted fit 64 bits: the ledger refuses more.
+fn plus(a: u64, b: u64) -> u64 {
+    a.checked_add(b).expect("bytes of memory fit 64 bits")
+}
+
+fn minus(a: u64, b: u64) -> u64 {
+    a.checked_sub(b).expect("no more is taken than there is")
+}

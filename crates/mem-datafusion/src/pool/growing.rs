@@ -1,0 +1,225 @@
+//! How a task's pool grows: from what it has, from the ledger, by waiting, or by overdraft.
+
+use datafusion_common::Result;
+use datafusion_execution::memory_pool::MemoryConsumer;
+use mem_pool::{Ask, Refusal, Reservation, Step, Wait};
+use mem_sync::atomic::Ordering;
+
+use super::HearthMemoryPool;
+use super::books::{Asking, Begin, Books};
+use super::refusal::{Bar, Refused};
+use crate::off_worker;
+
+/// The reserve is this part of the task's share at least.
+const RESERVE_MIN: u64 = 32;
+/// The reserve is this part of the task's share at most.
+const RESERVE_MAX: u64 = 8;
+/// Consumers below this part of the task's share are not worth spilling.
+const PRESSURE_FLOOR: u64 = 8;
+/// Nor are those with less than this many bytes, where the share is large.
+const PRESSURE_FLOOR_BYTES: u64 = 16 << 20;
+
+impl HearthMemoryPool {
+    /// Grows by `asked` bytes or says why not.
+    pub(super) fn grow_if_granted(&self, consumer: &MemoryConsumer, asked: u64) -> Result<()> {
+        let begin = self.with_books(|books| books.begin(consumer, asked));
+        let mut asking = match begin {
+            Begin::Done => return Ok(()),
+            Begin::Ask(asking) => asking,
+        };
+        match self.acquire(&mut asking) {
+            Ok(acquired) => {
+                self.with_books(|books| books.grant(&asking, acquired.leave()));
+                Ok(())
+            }
+            Err(refused) => {
+                let kept = match asking.debt {
+                    0 => 0,
+                    debt => self.acquire_some(debt),
+                };
+                self.with_books(|books| books.refuse(&asking, kept));
+                Err(self.explain(consumer, asked, refused))
+            }
+        }
+    }
+
+    /// Grows by `asked` bytes, by overdraft where they can't be had.
+    pub(super) fn grow_anyway(&self, consumer: &MemoryConsumer, asked: u64) {
+        let asking = self.with_books(|books| books.begin_infallible(consumer, asked));
+        let mut acquired = match asking.missing {
+            0 => 0,
+            missing => self.acquire_some(missing),
+        };
+        if acquired < asking.missing && self.shared.collect_slack(self.task) {
+            let missing = asking.missing.saturating_sub(acquired);
+            acquired = acquired.saturating_add(self.acquire_some(missing));
+        }
+        let overdraft = self.with_books(|books| {
+            books.overdraw(&asking, acquired);
+            books.overdraft()
+        });
+        if overdraft > 0 {
+            let books = self.shared.ledger().snapshot();
+            let books = books.of_mode(self.shared.mode());
+            let granted = books.execution_used.saturating_add(books.storage_used);
+            self.shared.overdraft().note_total(granted);
+        }
+    }
+
+    /// As much of `bytes` as can be had now, without waiting.
+    fn acquire_some(&self, bytes: u64) -> u64 {
+        match self.try_acquire(bytes) {
+            Ok(acquired) => acquired.leave(),
+            // Below its minimum the task gets all or nothing, so it asks for no more than there is.
+            Err(_) => match self.shared.room().free_for(0).unwrap_or(0).min(bytes) {
+                0 => 0,
+                some => self.try_acquire(some).map_or(0, Reservation::leave),
+            },
+        }
+    }
+
+    /// What is missing, with the task's overdraft, from the ledger.
+    fn acquire(&self, asking: &mut Asking) -> Result<Reservation, Refused> {
+        let mut outcome = self.acquire_exactly(need(asking));
+        if outcome.is_err() && self.shared.collect_slack(self.task) {
+            outcome = self.acquire_exactly(need(asking));
+        }
+        if let Err(refused) = &outcome
+            && refused.would_wait()
+            && let Some(waited) = self.wait(asking)
+        {
+            outcome = waited;
+        }
+        let cannot_help_itself =
+            outcome.is_err() && self.is_first(asking, self.shared.room().share);
+        if cannot_help_itself {
+            let missing = asking.missing;
+            self.with_books(|books| books.raid(asking));
+            if asking.missing < missing {
+                outcome = self.acquire_exactly(need(asking));
+            }
+        }
+        match outcome {
+            Ok(acquired) => self.judge(asking, acquired),
+            Err(refused) => {
+                if cannot_help_itself {
+                    self.press(asking);
+                }
+                Err(refused)
+            }
+        }
+    }
+
+    /// Whether a request that the ledger grants may be taken: that leaves the reserve to those it is
+    /// for, and overdraft is repaid first.
+    fn judge(&self, asking: &Asking, acquired: Reservation) -> Result<Reservation, Refused> {
+        let room = self.shared.room();
+        let Some(free) = room.free_for(asking.debt) else {
+            return Err(Refused::of(Bar::Overdraft(room.overdraft)));
+        };
+        let (reserve, granted) = {
+            let books = self.books.lock();
+            (reserve(&books, room.share), books.granted())
+        };
+        let share_left = room.share.saturating_sub(granted);
+        let left = free.min(share_left.saturating_sub(acquired.bytes()));
+        if asking.pressed > left {
+            Err(Refused::of(Bar::Pressure(asking.pressed)))
+        } else if left >= reserve || self.is_first(asking, room.share) {
+            Ok(acquired)
+        } else {
+            Err(Refused::of(Bar::Reserve(reserve)))
+        }
+    }
+
+    /// Whether a request may use the reserve: it is a consumer's that has nothing, or little, or can't
+    /// spill, or has just spilled.
+    fn is_first(&self, asking: &Asking, share: u64) -> bool {
+        if asking.held == 0 || !asking.can_spill || asking.retry {
+            return true;
+        }
+        let spillable = self.books.lock().spillable().max(1);
+        let little = share / spillable.saturating_mul(2);
+        asking.held.saturating_add(asking.asked) <= little
+    }
+
+    /// Has the largest other consumer that can spill leave with its next growth what this one was
+    /// refused, or spill. Other than that nobody can be made to give anything back.
+    fn press(&self, asking: &Asking) {
+        let share = self.shared.room().share;
+        let floor = (share / PRESSURE_FLOOR).min(PRESSURE_FLOOR_BYTES);
+        if self.with_books(|books| books.press_largest(asking.id, floor, asking.asked)) {
+            self.pressures.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Waits for memory that other tasks hold. `None` where it may not wait.
+    fn wait(&self, asking: &Asking) -> Option<Result<Reservation, Refused>> {
+        // One that can spill need not wait, and does so only as long as that has been of use.
+        let could_spill = asking.can_spill && asking.held > 0;
+        let in_vain = could_spill && self.impatient.load(Ordering::Relaxed);
+        if in_vain || self.shared.wait().is_zero() {
+            return None;
+        }
+        let clock = self.shared.ledger().clock();
+        let began = clock.now();
+        let outcome = off_worker::block(|| {
+            // In this order: what others keep from now on is nothing, and what they kept is collected.
+            let _wanting = self.shared.want();
+            self.shared.collect_slack(self.task);
+            let wait = Wait {
+                deadline: Some(began + self.shared.wait()),
+                cancel: Some(&self.cancel),
+            };
+            let ask = Ask::execution(self.task, self.shared.mode(), need(asking));
+            self.shared.ledger().reserve(ask, &wait)
+        })?;
+        self.waits.fetch_add(1, Ordering::Relaxed);
+        let waited = u64::try_from(clock.now().since(began).as_nanos()).unwrap_or(u64::MAX);
+        self.waited_nanos.fetch_add(waited, Ordering::Relaxed);
+        if could_spill {
+            self.impatient.store(outcome.is_err(), Ordering::Relaxed);
+        }
+        Some(outcome.map_err(Refused::by_ledger))
+    }
+
+    /// All of `bytes`, without waiting.
+    fn acquire_exactly(&self, bytes: u64) -> Result<Reservation, Refused> {
+        let acquired = self.try_acquire(bytes).map_err(Refused::by_ledger)?;
+        if acquired.bytes() == bytes {
+            return Ok(acquired);
+        }
+        let ask = Ask::execution(self.task, self.shared.mode(), bytes);
+        let refusal = self.shared.ledger().explain_short(ask);
+        // It goes back only now: the refusal tells what it saw.
+        Err(Refused::short(refusal, acquired.bytes()))
+    }
+
+    /// What can be had of `bytes`, without waiting; blocks are evicted away from the worker.
+    fn try_acquire(&self, bytes: u64) -> Result<Reservation, Refusal> {
+        self.has_asked.store(true, Ordering::Relaxed);
+        let ask = Ask::execution(self.task, self.shared.mode(), bytes);
+        let mut ticket = self.shared.ledger().ticket(ask);
+        loop {
+            match ticket.step(None) {
+                Step::Granted(reservation) => return Ok(reservation),
+                Step::Refused(refusal) => return Err(refusal),
+                Step::Evict(reclaim) => off_worker::prefer(|| reclaim.run()),
+                Step::Parked => unreachable!("a request without a waker is refused, not parked"),
+            }
+        }
+    }
+}
+
+/// What the ledger has to grant for a request, in bytes.
+fn need(asking: &Asking) -> u64 {
+    asking.missing.saturating_add(asking.debt)
+}
+
+/// What a consumer that could spill leaves to the others, in bytes: as much as the largest of them has
+/// asked for so far, within bounds.
+fn reserve(books: &Books, share: u64) -> u64 {
+    books
+        .first_ask()
+        .clamp(share / RESERVE_MIN, share / RESERVE_MAX)
+}

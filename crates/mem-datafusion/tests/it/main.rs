@@ -1,0 +1,11 @@
+//! The tests of mem-datafusion, from outside.
+#![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
+
+mod caches;
+mod fairness;
+mod model;
+mod overdraft;
+mod refusals;
+mod spilling;
+mod support;
+mod waiting;
