@@ -9,6 +9,8 @@
 //! - [`StorageCache`] keeps DataFusion's file statistics, file lists and file metadata as storage
 //!   memory, which gives way to queries.
 //!
+//! - [`HearthRuntime::tuned`] lowers session settings to what fits a query's share.
+//!
 //! It depends on `datafusion-execution` alone, not on all of DataFusion. It is not: a reader of any
 //! file format, a planner, or a cache of tables.
 //!
@@ -59,6 +61,7 @@ mod off_worker;
 mod overdraft;
 mod pool;
 mod runtime;
+mod session;
 mod shared;
 mod spill;
 

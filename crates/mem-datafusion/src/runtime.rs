@@ -231,6 +231,11 @@ impl HearthRuntime {
         self.shared.pools()
     }
 
+    /// What queries could have together, if they were alone now, in bytes.
+    pub(crate) fn available(&self) -> u64 {
+        self.shared.room().cap
+    }
+
     /// What is held by whom, and what has happened so far.
     #[must_use]
     pub fn stats(&self) -> RuntimeStats {

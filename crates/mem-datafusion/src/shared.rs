@@ -38,6 +38,8 @@ pub(crate) struct Shared {
 pub(crate) struct Room {
     /// All memory.
     pub(crate) total: u64,
+    /// What all tasks together may hold: all but blocks that can't be evicted.
+    pub(crate) cap: u64,
     /// The most that one task may hold now.
     pub(crate) share: u64,
     /// Granted to nobody, or to blocks that can be evicted.
@@ -140,6 +142,7 @@ impl Shared {
         let granted = books.execution_used.saturating_add(books.kept);
         Room {
             total: books.total,
+            cap,
             share: cap / books.active_tasks.max(1),
             free: cap.saturating_sub(granted),
             overdraft: self.overdraft.now(),

@@ -235,7 +235,9 @@ impl Books {
         self.overdraft = minus(self.overdraft, repaid);
     }
 
-    /// The consumer has what it asked for. What else was kept for it is nobody's now.
+    /// The consumer has what it asked for. If it held nothing before, it has begun anew, and what else was
+    /// kept for it is nobody's; one that is still about to spill, and grows a little in order to do so,
+    /// will come back.
     fn enter(&mut self, asking: &Asking) {
         self.used = plus(self.used, asking.asked);
         self.peak = self.peak.max(self.used);
@@ -246,11 +248,13 @@ impl Books {
         self.spillable += u64::from(account.can_spill && account.held == 0 && held > 0);
         account.held = held;
         account.peak = account.peak.max(held);
-        account.wanted = 0;
         account.returned = false;
-        let left = std::mem::take(&mut account.credit);
-        self.credit = minus(self.credit, left);
-        self.slack = plus(self.slack, left);
+        if asking.held == 0 {
+            account.wanted = 0;
+            let left = std::mem::take(&mut account.credit);
+            self.credit = minus(self.credit, left);
+            self.slack = plus(self.slack, left);
+        }
     }
 
     /// A consumer gives `bytes` back, at most what it holds: they repay overdraft first, then are kept

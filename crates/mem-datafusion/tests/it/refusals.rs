@@ -153,6 +153,24 @@ fn what_a_refused_consumer_gives_back_is_kept_for_its_retry() {
     hearth.check();
 }
 
+/// An external sort that is refused merges what it has in order to write it, and grows a little for that.
+#[test]
+fn growing_in_order_to_spill_does_not_use_up_the_retry() {
+    let runtime = runtime(64 * MIB);
+    let (pool, hearth) = task(&runtime);
+    let (one, two) = (spiller(&pool, "one"), spiller(&pool, "two"));
+    one.try_grow(8 * MIB).unwrap();
+    one.try_grow(20 * MIB).unwrap();
+    fill(&two, MIB);
+    assert!(one.try_grow(8 * MIB).is_err());
+    one.shrink(4 * MIB);
+    one.try_grow(2 * MIB).unwrap();
+    one.free();
+    fill(&two, MIB);
+    one.try_grow(8 * MIB).unwrap();
+    hearth.check();
+}
+
 #[test]
 fn what_is_kept_for_a_retry_goes_when_nobody_comes_or_somebody_would_fail() {
     let runtime = runtime(64 * MIB);

@@ -1,0 +1,59 @@
+//! Session settings that fit a query's share of memory.
+
+use datafusion_execution::config::SessionConfig;
+
+use crate::runtime::HearthRuntime;
+
+/// Bytes of a query's share that one partition of it needs at least in order to be worth having.
+const PARTITION_MIN: u64 = 4 << 20;
+/// Of a partition's part: what a sort takes beforehand for its merge.
+const MERGE_FRACTION: u64 = 16;
+/// The least that it takes, in bytes.
+const MERGE_MIN: u64 = 64 << 10;
+/// Bytes of a partition's part for each row of a batch: several batches, in several copies, have to fit.
+const ROW_BYTES: u64 = 2 << 10;
+/// Rows of a batch at least.
+const ROWS_MIN: u64 = 1024;
+
+impl HearthRuntime {
+    /// `config` with partitions, batches and the memory that sorts take beforehand lowered to what fits
+    /// the share of each of `queries` queries at once; nothing is raised.
+    ///
+    /// DataFusion's defaults want 10 MB for each partition of a sort before the first row comes, and
+    /// can't spill them: the most frequent reason why queries fail under a limit.
+    ///
+    /// ```
+    /// use datafusion_execution::config::SessionConfig;
+    /// use mem_datafusion::HearthRuntime;
+    /// use mem_policy::MemoryConfig;
+    ///
+    /// let memory = MemoryConfig::new()
+    ///     .with("spark.memory.offHeap.enabled", true)?
+    ///     .with("spark.memory.offHeap.size", "64m")?;
+    /// let runtime = HearthRuntime::from_config(&memory)?;
+    /// let config = runtime.tuned(SessionConfig::new().with_target_partitions(8), 2);
+    /// assert_eq!(config.target_partitions(), 7);
+    /// assert!(config.options().execution.sort_spill_reservation_bytes < 300_000);
+    /// assert!((1024..8192).contains(&config.batch_size()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn tuned(&self, config: SessionConfig, queries: usize) -> SessionConfig {
+        let queries = u64::try_from(queries).unwrap_or(u64::MAX).max(1);
+        let share = self.available() / queries;
+        let partitions = small(share / PARTITION_MIN).max(1);
+        let partitions = config.target_partitions().min(partitions);
+        let part = share / u64::try_from(partitions).unwrap_or(u64::MAX).max(1);
+        let merge = small((part / MERGE_FRACTION).max(MERGE_MIN));
+        let merge = merge.min(config.options().execution.sort_spill_reservation_bytes);
+        let rows = small((part / ROW_BYTES).max(ROWS_MIN)).min(config.batch_size());
+        config
+            .with_target_partitions(partitions)
+            .with_sort_spill_reservation_bytes(merge)
+            .with_batch_size(rows)
+    }
+}
+
+fn small(size: u64) -> usize {
+    usize::try_from(size).unwrap_or(usize::MAX)
+}
