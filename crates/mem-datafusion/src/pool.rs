@@ -128,7 +128,11 @@ impl MemoryPool for HearthMemoryPool {
         "hearth"
     }
 
-    // Registering costs nothing and counts for nothing: a consumer exists once it holds something.
+    /// Counts for nothing but the reserve: a consumer has a share once it holds something.
+    fn register(&self, _consumer: &MemoryConsumer) {
+        self.books.lock().register();
+    }
+
     fn unregister(&self, consumer: &MemoryConsumer) {
         let slack_max = self.shared.slack_max();
         let surplus = self.with_books(|books| books.unregister(consumer.id(), slack_max));
@@ -171,8 +175,7 @@ impl MemoryPool for HearthMemoryPool {
 impl Drop for HearthMemoryPool {
     /// Reservations keep the pool alive, so nothing is held any more; what is, all the same, goes back.
     fn drop(&mut self) {
-        let left = self.with_books(|books| std::mem::take(books).overdraft());
-        self.shared.overdraft().change(left, 0);
+        self.with_books(|books| *books = Books::default());
         if self.has_asked.load(Ordering::Relaxed) {
             self.shared.ledger().end_task(self.task);
         }

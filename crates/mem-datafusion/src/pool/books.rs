@@ -86,6 +86,10 @@ pub(super) struct Books {
     spillable: u64,
     /// The largest request of one that held nothing, or can't spill.
     first_ask: u64,
+    /// Consumers that are registered.
+    registered: u64,
+    /// Consumers that can't spill, have held something or wanted to, and hold nothing now.
+    dormant: u64,
     pub(super) refusals: u64,
 }
 
@@ -114,9 +118,20 @@ impl Books {
         self.spillable
     }
 
-    /// The largest request so far of a consumer that held nothing, or can't spill, in bytes.
-    pub(super) fn first_ask(&self) -> u64 {
-        self.first_ask
+    /// A consumer is registered.
+    pub(super) fn register(&mut self) {
+        self.registered = plus(self.registered, 1);
+    }
+
+    /// The largest request so far of a consumer that held nothing, or can't spill, in bytes; 0 where
+    /// there is none that has yet to begin.
+    pub(super) fn expected_ask(&self) -> u64 {
+        let known = u64::try_from(self.accounts.len()).unwrap_or(u64::MAX);
+        if self.registered > known || self.dormant > 0 {
+            self.first_ask
+        } else {
+            0
+        }
     }
 
     /// The consumers that have ever held something, in no order.
@@ -126,11 +141,10 @@ impl Books {
 
     /// Begins a request that may be refused.
     pub(super) fn begin(&mut self, consumer: &MemoryConsumer, asked: u64) -> Begin {
-        let account = account_of(&mut self.accounts, consumer);
-        if account.held == 0 || !account.can_spill {
+        let asking = self.take_own(consumer, asked);
+        if asking.held == 0 || !asking.can_spill {
             self.first_ask = self.first_ask.max(asked);
         }
-        let asking = self.take_own(consumer, asked);
         if asking.missing == 0 {
             self.grant(&asking, 0);
             return Begin::Done;
@@ -150,7 +164,10 @@ impl Books {
 
     /// Takes what is kept for the consumer, and slack.
     fn take_own(&mut self, consumer: &MemoryConsumer, asked: u64) -> Asking {
-        let account = account_of(&mut self.accounts, consumer);
+        let account = self.accounts.entry(consumer.id()).or_insert_with(|| {
+            self.dormant += u64::from(!consumer.can_spill());
+            Account::new(consumer)
+        });
         let from_credit = asked.min(account.credit);
         account.credit = minus(account.credit, from_credit);
         self.credit = minus(self.credit, from_credit);
@@ -245,7 +262,12 @@ impl Books {
             unreachable!("a consumer is registered while it grows");
         };
         let held = plus(account.held, asking.asked);
-        self.spillable += u64::from(account.can_spill && account.held == 0 && held > 0);
+        let begins = u64::from(account.held == 0 && held > 0);
+        if account.can_spill {
+            self.spillable = plus(self.spillable, begins);
+        } else {
+            self.dormant = minus(self.dormant, begins);
+        }
         account.held = held;
         account.peak = account.peak.max(held);
         account.returned = false;
@@ -266,10 +288,12 @@ impl Books {
         };
         let bytes = bytes.min(account.held);
         let held = minus(account.held, bytes);
-        self.spillable = minus(
-            self.spillable,
-            u64::from(account.can_spill && account.held > 0 && held == 0),
-        );
+        let ends = u64::from(account.held > 0 && held == 0);
+        if account.can_spill {
+            self.spillable = minus(self.spillable, ends);
+        } else {
+            self.dormant = plus(self.dormant, ends);
+        }
         account.held = held;
         account.pressed = None;
         self.used = minus(self.used, bytes);
@@ -290,11 +314,13 @@ impl Books {
     /// A consumer is no more. What it still held, which is nothing unless somebody cheated, goes back.
     /// Returns what is to go back to the ledger.
     pub(super) fn unregister(&mut self, id: usize, slack_max: u64) -> u64 {
+        self.registered = minus(self.registered, 1);
         let Some(held) = self.accounts.get(&id).map(|account| account.held) else {
             return 0;
         };
         let freed = self.shrink(id, held, slack_max);
         if let Some(account) = self.accounts.remove(&id) {
+            self.dormant = minus(self.dormant, u64::from(!account.can_spill));
             self.credit = minus(self.credit, account.credit);
             self.slack = plus(self.slack, account.credit);
             self.repay();
@@ -370,16 +396,10 @@ impl Books {
         let spillable = |account: &&Account| account.can_spill && account.held > 0;
         let spillable = self.accounts.values().filter(spillable).count();
         assert_eq!(u64::try_from(spillable), Ok(self.spillable));
+        let dormant = |account: &&Account| !account.can_spill && account.held == 0;
+        let dormant = self.accounts.values().filter(dormant).count();
+        assert_eq!(u64::try_from(dormant), Ok(self.dormant));
     }
-}
-
-fn account_of<'a>(
-    accounts: &'a mut FxHashMap<usize, Account>,
-    consumer: &MemoryConsumer,
-) -> &'a mut Account {
-    accounts
-        .entry(consumer.id())
-        .or_insert_with(|| Account::new(consumer))
 }
 
 fn note_refusal(account: &mut Account, asked: u64) {

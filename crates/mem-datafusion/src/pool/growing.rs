@@ -216,10 +216,10 @@ fn need(asking: &Asking) -> u64 {
     asking.missing.saturating_add(asking.debt)
 }
 
-/// What a consumer that could spill leaves to the others, in bytes: as much as the largest of them has
-/// asked for so far, within bounds.
+/// What a consumer that could spill leaves to the others, in bytes: a little; and where some have yet to
+/// begin, as much as the largest request of such a one so far, within bounds.
 fn reserve(books: &Books, share: u64) -> u64 {
     books
-        .first_ask()
+        .expected_ask()
         .clamp(share / RESERVE_MIN, share / RESERVE_MAX)
 }

@@ -6,6 +6,7 @@ mod fairness;
 mod model;
 mod overdraft;
 mod refusals;
+mod runtimes;
 mod spilling;
 mod support;
 mod waiting;
