@@ -134,8 +134,8 @@ impl MemoryPool for HearthMemoryPool {
     }
 
     fn unregister(&self, consumer: &MemoryConsumer) {
-        let slack_max = self.shared.slack_max();
-        let surplus = self.with_books(|books| books.unregister(consumer.id(), slack_max));
+        let surplus =
+            self.with_books(|books| books.unregister(consumer.id(), self.shared.slack_max()));
         self.release(surplus);
     }
 
