@@ -12,10 +12,8 @@ use mem_sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use crate::overdraft::Overdraft;
 use crate::pool::HearthMemoryPool;
 
-/// Of the total: what a task keeps of returned memory, so that small requests need not go to the ledger.
+/// Of all memory: what a task keeps at most of returned memory.
 const SLACK_FRACTION: u64 = 1024;
-/// The most that it keeps by default, in bytes.
-const SLACK_MAX: u64 = 1 << 20;
 
 /// What all pools of one runtime share.
 #[derive(Debug)]
@@ -66,10 +64,7 @@ impl Shared {
         quantum: u64,
     ) -> Arc<Self> {
         let total = manager.ledger().snapshot().of_mode(mode).total;
-        let slack_max = match quantum {
-            0 => (total / SLACK_FRACTION).min(SLACK_MAX),
-            quantum => quantum,
-        };
+        let slack_max = quantum.min(total / SLACK_FRACTION);
         Arc::new(Self {
             manager,
             mode,

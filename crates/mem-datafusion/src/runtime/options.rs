@@ -24,8 +24,8 @@ pub struct RuntimeOptions {
     /// The longest that a request waits for memory of other tasks; by default
     /// `hearth.wait.timeout`, but 10 seconds at most. Zero: it does not wait.
     pub wait: Duration,
-    /// `hearth.task.quantum`: bytes of returned memory that a task keeps for its next small requests,
-    /// as long as nobody waits for memory. 0: a thousandth of all memory, 1 MiB at most.
+    /// `hearth.task.quantum`: bytes of returned memory that a task keeps for its next small requests, as
+    /// long as nobody else lacks memory; a thousandth of all memory at most.
     pub quantum_bytes: u64,
     /// `hearth.spill.dirs`.
     pub spill_dirs: SpillDirs,
