@@ -1,45 +1,14 @@
 //! One task's books: which of its consumers holds what. Sums only: no lock, and no ledger.
 
+mod account;
+
 use datafusion_execution::memory_pool::MemoryConsumer;
 use rustc_hash::FxHashMap;
 
+pub(super) use account::Account;
+
 /// More than any machine has, in bytes; sums of a few stay far from the end of 64 bits.
 const BYTES_MAX: u64 = 1 << 60;
-
-/// What one consumer holds, in bytes.
-#[derive(Debug)]
-pub(super) struct Account {
-    pub(super) name: Box<str>,
-    pub(super) can_spill: bool,
-    pub(super) held: u64,
-    pub(super) peak: u64,
-    pub(super) refusals: u64,
-    /// What it was refused and has not come back for; 0 where it was refused nothing.
-    wanted: u64,
-    /// It has given something back since it was refused: its next request is the retry.
-    returned: bool,
-    /// Of what it gave back then: kept for its retry, and nobody else's.
-    credit: u64,
-    /// Another, of this number, could not help itself and was refused that many bytes: its next growth
-    /// must leave them, as long as the other is there.
-    pressed: Option<(usize, u64)>,
-}
-
-impl Account {
-    fn new(consumer: &MemoryConsumer) -> Self {
-        Self {
-            name: consumer.name().into(),
-            can_spill: consumer.can_spill(),
-            held: 0,
-            peak: 0,
-            refusals: 0,
-            wanted: 0,
-            returned: false,
-            credit: 0,
-            pressed: None,
-        }
-    }
-}
 
 /// A request that could not be served from what the task has.
 #[derive(Debug, Clone, Copy)]
@@ -238,7 +207,7 @@ impl Books {
             Some(account) => {
                 account.credit = plus(account.credit, asking.from_credit);
                 self.credit = plus(self.credit, asking.from_credit);
-                note_refusal(account, asking.asked);
+                account.note_refusal(asking.asked);
             }
             None => self.slack = plus(self.slack, asking.from_credit),
         }
@@ -399,15 +368,6 @@ impl Books {
         let dormant = |account: &&Account| !account.can_spill && account.held == 0;
         let dormant = self.accounts.values().filter(dormant).count();
         assert_eq!(u64::try_from(dormant), Ok(self.dormant));
-    }
-}
-
-fn note_refusal(account: &mut Account, asked: u64) {
-    account.refusals = account.refusals.saturating_add(1);
-    // One that has nothing to spill does not come back.
-    if account.can_spill && account.held > 0 {
-        account.wanted = asked;
-        account.returned = false;
     }
 }
 
