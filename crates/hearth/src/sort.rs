@@ -16,6 +16,7 @@ mod error;
 mod gather;
 mod input;
 mod job;
+mod merge;
 mod output;
 mod plan;
 mod progress;

@@ -94,51 +94,15 @@ pub(crate) fn common_bytes(code: u64, length: usize) -> usize {
     (FAR_SYMBOLS - above) * SYMBOL_BYTES
 }
 
-/// Who of two, `a` and `b`, comes first; of two that are the same, `a`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Outcome {
-    /// Whether it is `a`.
-    pub(crate) a_first: bool,
-    /// The code of the other one, relative to that.
-    pub(crate) loser_code: u64,
-}
-
-/// Compares two records with the same base.
-#[inline]
-pub(crate) fn contest<'a>(
-    order: Order,
-    codes: [u64; 2],
-    record: impl Fn(usize) -> &'a [u8],
-) -> Outcome {
-    let [a, b] = codes;
-    if a != b {
-        return Outcome {
-            a_first: a < b,
-            loser_code: a.max(b),
-        };
-    }
-    match a {
-        DUPLICATE | EXHAUSTED => Outcome {
-            a_first: true,
-            loser_code: a,
-        },
-        _ => contest_bytes(order, a, record(0), record(1)),
-    }
-}
-
-/// Compares two records that have the same code.
-#[inline(never)]
-fn contest_bytes(order: Order, code: u64, a: &[u8], b: &[u8]) -> Outcome {
+/// Compares two records that have the same base and the same `code`, which is of a record that is
+/// there and not the same as the base. Gives the code of the one that comes later, relative to the
+/// other.
+pub(crate) fn contest(order: Order, code: u64, a: &[u8], b: &[u8]) -> (Ordering, u64) {
     let common = match code {
         FAR => FAR_SYMBOLS * SYMBOL_BYTES,
         code if (code ^ mask(order)) & LEFT_MASK == WHOLE => common_bytes(code, 0) + SYMBOL_BYTES,
         // Both end within the symbol.
-        _ => {
-            return Outcome {
-                a_first: true,
-                loser_code: DUPLICATE,
-            };
-        }
+        _ => return (Ordering::Equal, DUPLICATE),
     };
     let common = common + common_prefix(&a[common..], &b[common..]);
     let compared = order.compare(&a[common..], &b[common..]);
@@ -147,10 +111,7 @@ fn contest_bytes(order: Order, code: u64, a: &[u8], b: &[u8]) -> Outcome {
         Ordering::Greater => code_at(order, a, common),
         Ordering::Equal => DUPLICATE,
     };
-    Outcome {
-        a_first: compared.is_le(),
-        loser_code,
-    }
+    (compared, loser_code)
 }
 
 #[cfg(test)]
@@ -201,13 +162,17 @@ mod tests {
 
     fn check(order: Order, base: &[u8], records: [&[u8]; 2]) {
         let codes = records.map(|record| code_after(order, base, record, 0).0);
-        let outcome = contest(order, codes, |index| records[index]);
         let [a, b] = records;
-        let (winner, loser) = if outcome.a_first { (a, b) } else { (b, a) };
+        let (compared, loser_code) = match codes {
+            [a, b] if a != b => (a.cmp(&b), a.max(b)),
+            [DUPLICATE, _] => (Ordering::Equal, DUPLICATE),
+            [code, _] => contest(order, code, a, b),
+        };
+        let (winner, loser) = if compared.is_le() { (a, b) } else { (b, a) };
         let show = || format!("{order:?}: {base:?}, {a:?}, {b:?}");
-        assert!(order.compare(winner, loser).is_le(), "{}", show());
+        assert_eq!(order.compare(a, b), compared, "{}", show());
         let (expected, common) = code_after(order, winner, loser, 0);
-        assert_eq!(outcome.loser_code, expected, "{}", show());
+        assert_eq!(loser_code, expected, "{}", show());
         let known = common_bytes(expected, loser.len());
         assert!(known <= common && common - known < SYMBOL_BYTES || common > 49_000);
     }
@@ -218,10 +183,6 @@ mod tests {
             for record in records() {
                 let code = code_at(order, &record, 0);
                 assert!(DUPLICATE < code && code < EXHAUSTED);
-                let ahead = contest(order, [code, EXHAUSTED], |_| &record);
-                assert_eq!((ahead.a_first, ahead.loser_code), (true, EXHAUSTED));
-                let behind = contest(order, [EXHAUSTED, code], |_| &record);
-                assert_eq!((behind.a_first, behind.loser_code), (false, EXHAUSTED));
             }
         }
     }

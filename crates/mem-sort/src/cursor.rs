@@ -6,7 +6,9 @@ use std::io::BufRead;
 use mem_spill::{Buffer, ReadAhead, SpillError, SpillReader};
 
 use crate::code::{DUPLICATE, EXHAUSTED, code_at};
+use crate::copy::copy_front;
 use crate::error::SortError;
+use crate::marks::Mark;
 use crate::order::Order;
 use crate::run::{Form, HEADER_BYTES_MAX, Run, take_varint};
 
@@ -23,6 +25,8 @@ pub(crate) struct RunCursor<B: Buffer> {
     code: u64,
     order: Order,
     form: Form,
+    /// Bytes before the first record in its block.
+    skip: usize,
     /// Nothing was read yet.
     fresh: bool,
 }
@@ -40,8 +44,26 @@ impl<B: Buffer> RunCursor<B> {
             code: EXHAUSTED,
             order,
             form: run.form,
+            skip: 0,
             fresh: true,
         }
+    }
+
+    /// A cursor before the record of `run` that is marked; `reader` begins with the block that it
+    /// is in.
+    pub(crate) fn at_mark(
+        run: &Run,
+        mark: &Mark,
+        order: Order,
+        reader: SpillReader<B>,
+        record: B,
+    ) -> Self {
+        let mut cursor = Self::new(run, order, reader, record);
+        cursor.left = run.records.saturating_sub(mark.records);
+        cursor.skip = mark.place.within();
+        cursor.length = mark.start.len().min(cursor.longest);
+        cursor.record.as_mut()[..cursor.length].copy_from_slice(&mark.start[..cursor.length]);
+        cursor
     }
 
     /// The current record's code, relative to the one before it in the run.
@@ -54,12 +76,59 @@ impl<B: Buffer> RunCursor<B> {
         &self.record.as_ref()[..self.length]
     }
 
+    /// The code that the current record would have as the first of all.
+    pub(crate) fn first_code(&self) -> u64 {
+        match self.code {
+            EXHAUSTED => EXHAUSTED,
+            _ => code_at(self.order, self.record(), 0),
+        }
+    }
+
+    /// Whether there is no current record because nothing was read yet.
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.fresh
+    }
+
     /// Goes on to the next record.
+    #[inline]
     pub(crate) fn advance(&mut self) -> Result<(), SortError> {
+        // Nearly always a record and its two numbers, of a byte each, are in the current block.
+        let ready = self.reader.unread();
+        if let Some(([common, more], rest)) = ready.split_first_chunk::<2>()
+            && (common | more) & 0x80 == 0
+            && self.left > 0
+            && !self.fresh
+            && let (common, more) = (usize::from(*common), usize::from(*more))
+            && more <= rest.len()
+            && common <= self.length
+            && common + more <= self.longest
+        {
+            let same = more == 0 && common == self.length;
+            copy_front(&mut self.record.as_mut()[common..], rest, more);
+            self.reader.consume(2 + more);
+            self.left -= 1;
+            self.length = common + more;
+            self.code = match same {
+                true => DUPLICATE,
+                false => code_at(self.order, self.record(), common),
+            };
+            return Ok(());
+        }
+        self.advance_slowly()
+    }
+
+    /// The same, whatever comes.
+    #[inline(never)]
+    fn advance_slowly(&mut self) -> Result<(), SortError> {
         if self.left == 0 {
             self.length = 0;
+            self.fresh = false;
             self.code = EXHAUSTED;
             return self.check_ended();
+        }
+        if self.fresh {
+            self.reader.fill_buf().map_err(into_spill_error)?;
+            self.reader.consume(self.skip);
         }
         self.left -= 1;
         let (common, more) = match self.form {

@@ -3,7 +3,8 @@
 use mem_spill::{Decoders, ReadAhead, SpillOptions, SpillReader};
 use task_mem::{Failure, Held, MemoryConsumer, MemoryError, NoSpill, Unpaged, Wait};
 
-use crate::code::{DUPLICATE, common_bytes};
+use crate::code::{DUPLICATE, EXHAUSTED, code_at, common_bytes};
+use crate::copy::SLACK;
 use crate::cursor::RunCursor;
 use crate::error::SortError;
 use crate::loser_tree::{Heads, LoserTree};
@@ -13,20 +14,40 @@ use crate::run::Run;
 /// As many runs as this are waited for; more are merged only where memory is free.
 const NEEDED: usize = 2;
 
+/// What of each run a group merges: the records from `first` on, and before `end`; both in order.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Range<'a> {
+    pub(crate) first: Option<&'a [u8]>,
+    pub(crate) end: Option<&'a [u8]>,
+}
+
 /// Open runs.
 pub(crate) struct Group {
     heads: RunHeads,
+    order: Order,
+    /// Where the records begin, unless with the first.
+    first: Option<Box<[u8]>>,
+    /// The records, and bytes of them, that are known to come before.
+    before: (u64, u64),
     decoders: Decoders<Unpaged>,
     /// The heap that the codec takes for reading.
     _context: Held,
 }
 
-struct RunHeads(Vec<RunCursor<Unpaged>>);
+/// The runs, behind the bound that their records come before. That is a sequence like the runs, the
+/// first of all: when it wins, the merge is over, and no record has to be compared with it.
+struct RunHeads {
+    end: Option<Box<[u8]>>,
+    cursors: Vec<RunCursor<Unpaged>>,
+}
 
 impl Heads for RunHeads {
     #[inline]
     fn record(&self, index: usize) -> &[u8] {
-        self.0[index].record()
+        match index.checked_sub(1) {
+            Some(cursor) => self.cursors[cursor].record(),
+            None => self.end.as_deref().unwrap_or_default(),
+        }
     }
 }
 
@@ -45,43 +66,80 @@ impl Group {
             memory.wait,
         )?;
         let scratch = memory.wait_for(options.scratch_bytes() as u64)?;
-        let mut group = Self {
-            heads: RunHeads(Vec::new()),
-            decoders: Decoders::new(options, vec![scratch])?,
-            _context: context,
-        };
+        let mut group = Self::empty(order, Range::default(), options, (context, scratch))?;
         for run in runs {
-            match group.cursor(run, order, memory)? {
-                Some(cursor) => group.heads.0.push(cursor),
-                None => break,
+            let needed = group.count() < NEEDED;
+            let buffer = |bytes| match needed {
+                true => memory.wait_for(bytes).map(Some),
+                false => memory.try_for(bytes),
+            };
+            if !group.add(run, buffer)? {
+                break;
             }
         }
         Ok(group)
     }
 
-    /// A cursor for `run`, or nothing if there is no memory and the group is large enough.
-    fn cursor(
-        &self,
-        run: &Run,
+    /// Opens a range of all `runs`; nothing where there is not enough memory at once.
+    pub(crate) fn try_open(
+        runs: &[Run],
         order: Order,
+        range: Range<'_>,
+        options: SpillOptions,
         memory: &Memory<'_>,
-    ) -> Result<Option<RunCursor<Unpaged>>, SortError> {
-        let buffer = |bytes: u64| {
-            // Nobody can say what memory of no bytes would be.
-            let bytes = bytes.max(1);
-            if self.count() < NEEDED {
-                memory.wait_for(bytes).map(Some)
-            } else {
-                memory.try_for(bytes)
-            }
+    ) -> Result<Option<Self>, SortError> {
+        let context = memory
+            .consumer
+            .try_reserve(options.read_context_bytes() as u64, &mut NoSpill);
+        let context = match context {
+            Ok(context) => context,
+            Err(error) if is_shortage(&error) => return Ok(None),
+            Err(error) => return Err(error.into()),
         };
-        let block_bytes = run.segment.options().block_bytes() as u64;
-        let Some(block) = buffer(block_bytes)? else {
+        let Some(scratch) = memory.try_for(options.scratch_bytes() as u64)? else {
             return Ok(None);
         };
-        let record = match buffer(run.longest) {
+        let mut group = Self::empty(order, range, options, (context, scratch))?;
+        for run in runs {
+            if !group.add(run, |bytes| memory.try_for(bytes))? {
+                return Ok(None);
+            }
+        }
+        Ok(Some(group))
+    }
+
+    fn empty(
+        order: Order,
+        range: Range<'_>,
+        options: SpillOptions,
+        (context, scratch): (Held, Unpaged),
+    ) -> Result<Self, SortError> {
+        Ok(Self {
+            heads: RunHeads {
+                end: range.end.map(Into::into),
+                cursors: Vec::new(),
+            },
+            order,
+            first: range.first.map(Into::into),
+            before: (0, 0),
+            decoders: Decoders::new(options, vec![scratch])?,
+            _context: context,
+        })
+    }
+
+    /// Opens a run too, and says whether there was memory for that.
+    fn add(
+        &mut self,
+        run: &Run,
+        buffer: impl Fn(u64) -> Result<Option<Unpaged>, MemoryError>,
+    ) -> Result<bool, SortError> {
+        let block_bytes = run.segment.options().block_bytes() as u64;
+        let Some(block) = buffer(block_bytes)? else {
+            return Ok(false);
+        };
+        let record = match buffer(run.longest.saturating_add(SLACK)) {
             Ok(Some(record)) => record,
-            Ok(None) => return Ok(None),
+            Ok(None) => return Ok(false),
             Err(source) if run.longest > block_bytes && is_shortage(&source) => {
                 return Err(SortError::RecordTooLong {
                     length: run.longest,
@@ -90,18 +148,34 @@ impl Group {
             }
             Err(error) => return Err(error.into()),
         };
-        let reader = SpillReader::new(&run.segment, &self.decoders, block)?;
-        Ok(Some(RunCursor::new(run, order, reader, record)))
+        let order = self.order;
+        let first = self.first.as_deref();
+        let mark = first.and_then(|first| run.marks.last_before(order, first));
+        self.heads.cursors.push(match mark {
+            Some(mark) => {
+                // Sums over runs, of records and bytes that files have room for.
+                self.before.0 += mark.records;
+                self.before.1 += mark.record_bytes;
+                let rest = run.segment.rest(mark.place);
+                let reader = SpillReader::new(&rest, &self.decoders, block)?;
+                RunCursor::at_mark(run, mark, order, reader, record)
+            }
+            None => {
+                let reader = SpillReader::new(&run.segment, &self.decoders, block)?;
+                RunCursor::new(run, order, reader, record)
+            }
+        });
+        Ok(true)
     }
 
     /// The number of runs.
     pub(crate) fn count(&self) -> usize {
-        self.heads.0.len()
+        self.heads.cursors.len()
     }
 
     /// Closes all but the first `count` runs.
     pub(crate) fn truncate(&mut self, count: usize) {
-        self.heads.0.truncate(count);
+        self.heads.cursors.truncate(count);
     }
 
     /// Has blocks read ahead for as many runs as there is memory for.
@@ -110,34 +184,59 @@ impl Group {
         threads: &ReadAhead,
         memory: &Memory<'_>,
     ) -> Result<(), SortError> {
-        let mut cursors = std::mem::take(&mut self.heads.0).into_iter();
+        let mut cursors = std::mem::take(&mut self.heads.cursors).into_iter();
         let block_bytes = self.decoders.options().block_bytes() as u64;
         while let Some(second) = memory.try_for(block_bytes)? {
             let Some(cursor) = cursors.next() else {
                 break;
             };
-            self.heads.0.push(cursor.read_ahead(threads, second)?);
+            self.heads.cursors.push(cursor.read_ahead(threads, second)?);
         }
-        self.heads.0.extend(cursors);
+        self.heads.cursors.extend(cursors);
         Ok(())
+    }
+
+    /// Goes to the first record of each run that is in the range. Gives how many records there are
+    /// before those, and how many bytes they have.
+    pub(crate) fn begin(&mut self) -> Result<(u64, u64), SortError> {
+        for cursor in &mut self.heads.cursors {
+            if cursor.is_fresh() {
+                cursor.advance()?;
+            }
+            while let Some(first) = &self.first
+                && cursor.code() != EXHAUSTED
+                && self.order.compare(cursor.record(), first).is_lt()
+            {
+                self.before.0 += 1;
+                self.before.1 += cursor.record().len() as u64;
+                cursor.advance()?;
+            }
+        }
+        // What comes before is known; a second time there is nothing to skip.
+        self.first = None;
+        Ok(self.before)
     }
 
     /// Merges the runs. Each record is passed on with a number of bytes that it has in common with
     /// the one before it.
     pub(crate) fn merge(
-        self,
-        order: Order,
+        mut self,
         unique: bool,
         mut emit: impl FnMut(usize, &[u8]) -> Result<(), SortError>,
     ) -> Result<(), SortError> {
-        let mut heads = self.heads;
-        for cursor in &mut heads.0 {
-            cursor.advance()?;
-        }
-        let codes = heads.0.iter().map(RunCursor::code).collect();
-        let mut tree = LoserTree::new(order, codes, &heads);
-        while let Some((winner, code)) = tree.winner() {
-            let cursor = &mut heads.0[winner];
+        self.begin()?;
+        let Self {
+            mut heads, order, ..
+        } = self;
+        let end = heads.end.as_deref();
+        let end = end.map_or(EXHAUSTED, |end| code_at(order, end, 0));
+        let cursors = heads.cursors.iter().map(RunCursor::first_code);
+        let codes: Vec<_> = [end].into_iter().chain(cursors).collect();
+        let mut tree = LoserTree::new(order, &codes, &heads);
+        while let Some((winner, code)) = tree.winner()
+            && let Some(winner) = winner.checked_sub(1)
+        {
+            let cursor = &mut heads.cursors[winner];
             if !(unique && code == DUPLICATE) {
                 let record = cursor.record();
                 emit(common_bytes(code, record.len()), record)?;
@@ -160,6 +259,8 @@ pub(crate) struct Memory<'a> {
 impl Memory<'_> {
     /// A buffer that is waited for.
     pub(crate) fn wait_for(&self, bytes: u64) -> Result<Unpaged, MemoryError> {
+        // Nobody can say what memory of no bytes would be.
+        let bytes = bytes.max(1);
         let mode = self.consumer.mode();
         self.consumer
             .allocate_unpaged(bytes, mode, &mut NoSpill, self.wait)
@@ -167,6 +268,7 @@ impl Memory<'_> {
 
     /// A buffer, if it is to be had at once.
     pub(crate) fn try_for(&self, bytes: u64) -> Result<Option<Unpaged>, MemoryError> {
+        let bytes = bytes.max(1);
         let mode = self.consumer.mode();
         match self
             .consumer

@@ -60,17 +60,20 @@
 #![forbid(unsafe_code)]
 
 mod code;
+mod copy;
 mod cursor;
 mod entry;
 mod error;
 mod group;
 mod long_record;
 mod loser_tree;
+mod marks;
 mod merge_pages;
 mod merger;
 mod options;
 mod order;
 mod page;
+mod part;
 mod records;
 mod run;
 mod run_files;
@@ -82,6 +85,7 @@ mod stats;
 pub use error::SortError;
 pub use long_record::LongRecord;
 pub use merger::Merger;
+pub use part::MergePart;
 pub use options::{MergeOptions, SorterOptions};
 pub use order::Order;
 pub use run::Run;

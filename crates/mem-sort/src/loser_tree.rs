@@ -5,7 +5,7 @@
 //! on that path lost to the winner in the end, so that their codes (see [`code`](crate::code)) and
 //! the code of the winner's successor have the same base.
 
-use crate::code::{EXHAUSTED, contest};
+use crate::code::{DUPLICATE, EXHAUSTED, contest};
 use crate::order::Order;
 
 /// The current records of the sequences that are merged.
@@ -15,40 +15,48 @@ pub(crate) trait Heads {
 }
 
 /// The state of a merge of up to 2^32 sequences.
+///
+/// Of records that are the same, that of the sequence with the lowest index comes first.
 #[derive(Debug)]
 pub(crate) struct LoserTree {
     order: Order,
-    /// The code of each sequence's current record, relative to who it lost to; the winner's relative
-    /// to the winner before it.
-    codes: Vec<u64>,
     /// Who lost at each inner node; node 0 is the winner's.
-    nodes: Vec<u32>,
+    nodes: Vec<Player>,
+}
+
+/// A sequence's current record.
+#[derive(Debug, Clone, Copy)]
+struct Player {
+    /// Relative to who it lost to; the winner's relative to the winner before it.
+    code: u64,
+    sequence: u32,
 }
 
 impl LoserTree {
     /// Plays all sequences, whose current records have `codes` relative to the same base.
-    pub(crate) fn new(order: Order, codes: Vec<u64>, heads: &impl Heads) -> Self {
+    pub(crate) fn new(order: Order, codes: &[u64], heads: &impl Heads) -> Self {
         let count = codes.len();
+        let nobody = Player {
+            code: EXHAUSTED,
+            sequence: 0,
+        };
         let mut tree = Self {
             order,
-            codes,
-            nodes: vec![0; count.max(1)],
+            nodes: vec![nobody; count.max(1)],
         };
         // The winner of each node; the leaves stand behind the inner nodes.
-        let mut winners = vec![0; count];
-        winners.extend((0..count).map(index_u32));
+        let mut winners = vec![nobody; count];
+        winners.extend(codes.iter().enumerate().map(|(index, code)| Player {
+            code: *code,
+            sequence: index_u32(index),
+        }));
         for node in (1..count).rev() {
-            let (left, right) = (winners[2 * node], winners[2 * node + 1]);
-            let left_first = tree.play(left, right, heads);
-            let (winner, loser) = if left_first {
-                (left, right)
-            } else {
-                (right, left)
-            };
+            let (mut winner, mut loser) = (winners[2 * node], winners[2 * node + 1]);
+            tree.play(&mut winner, &mut loser, heads);
             winners[node] = winner;
             tree.nodes[node] = loser;
         }
-        tree.nodes[0] = winners.get(1).copied().unwrap_or(0);
+        tree.nodes[0] = winners.get(1).copied().unwrap_or(nobody);
         tree
     }
 
@@ -56,39 +64,57 @@ impl LoserTree {
     /// nothing once all are exhausted.
     #[inline]
     pub(crate) fn winner(&self) -> Option<(usize, u64)> {
-        let winner = self.nodes[0] as usize;
-        let code = *self.codes.get(winner)?;
-        (code != EXHAUSTED).then_some((winner, code))
+        let Player { code, sequence } = self.nodes[0];
+        (code != EXHAUSTED).then_some((sequence as usize, code))
     }
 
     /// The winner's sequence has moved on, to a record with this code relative to the one before it,
     /// or to its end.
     #[inline]
     pub(crate) fn replay(&mut self, code: u64, heads: &impl Heads) {
-        let mut winner = self.nodes[0];
-        self.codes[winner as usize] = code;
-        let mut node = (winner as usize + self.codes.len()) / 2;
+        let sequence = self.nodes[0].sequence;
+        let mut winner = Player { code, sequence };
+        let mut node = (sequence as usize + self.nodes.len()) / 2;
         while node > 0 {
-            let loser = self.nodes[node];
-            if !self.play(winner, loser, heads) {
-                self.nodes[node] = winner;
-                winner = loser;
-            }
+            let mut loser = self.nodes[node];
+            self.play(&mut winner, &mut loser, heads);
+            self.nodes[node] = loser;
             node /= 2;
         }
         self.nodes[0] = winner;
     }
 
-    /// Whether `a` comes before `b`. The code of the other one is brought up to date.
+    /// Has the first of two be the one that comes first. The code of the other one is brought up to
+    /// date.
     #[inline]
-    fn play(&mut self, a: u32, b: u32, heads: &impl Heads) -> bool {
-        let (a, b) = (a as usize, b as usize);
-        let codes = [self.codes[a], self.codes[b]];
-        let record = |side| heads.record(if side == 0 { a } else { b });
-        let outcome = contest(self.order, codes, record);
-        let loser = if outcome.a_first { b } else { a };
-        self.codes[loser] = outcome.loser_code;
-        outcome.a_first
+    fn play(&self, winner: &mut Player, loser: &mut Player, heads: &impl Heads) {
+        if winner.code == loser.code {
+            self.play_even(winner, loser, heads);
+            return;
+        }
+        // Written so that it needs no branch: who wins can't be foreseen.
+        let (a, b) = (*winner, *loser);
+        let a_first = a.code < b.code;
+        *winner = if a_first { a } else { b };
+        *loser = if a_first { b } else { a };
+    }
+
+    /// The same where the codes are the same.
+    #[inline(never)]
+    fn play_even(&self, winner: &mut Player, loser: &mut Player, heads: &impl Heads) {
+        if loser.sequence < winner.sequence {
+            std::mem::swap(winner, loser);
+        }
+        if matches!(winner.code, DUPLICATE | EXHAUSTED) {
+            return;
+        }
+        let record = |player: &Player| heads.record(player.sequence as usize);
+        let (first, second) = (record(winner), record(loser));
+        let (ordering, loser_code) = contest(self.order, winner.code, first, second);
+        if ordering.is_gt() {
+            std::mem::swap(winner, loser);
+        }
+        loser.code = loser_code;
     }
 }
 
@@ -99,7 +125,7 @@ fn index_u32(index: usize) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::code::{DUPLICATE, code_after, code_at};
+    use crate::code::{code_after, code_at};
 
     struct Lists(Vec<std::collections::VecDeque<Vec<u8>>>);
 
@@ -124,8 +150,8 @@ mod tests {
             list.front()
                 .map_or(EXHAUSTED, |record| code_at(order, record, 0))
         };
-        let codes = lists.0.iter().map(first).collect();
-        let mut tree = LoserTree::new(order, codes, &lists);
+        let codes: Vec<_> = lists.0.iter().map(first).collect();
+        let mut tree = LoserTree::new(order, &codes, &lists);
         let mut merged = Vec::new();
         while let Some((winner, code)) = tree.winner() {
             let record = lists.0[winner].pop_front().unwrap();
@@ -135,6 +161,24 @@ mod tests {
             tree.replay(next, &lists);
         }
         merged
+    }
+
+    #[test]
+    fn of_records_that_are_the_same_the_first_lists_comes_first() {
+        for count in 1..9 {
+            let mut lists = Lists(vec![vec![b"same".to_vec(); 2].into(); count]);
+            let codes = vec![code_at(Order::Ascending, b"same", 0); count];
+            let mut tree = LoserTree::new(Order::Ascending, &codes, &lists);
+            let mut winners = Vec::new();
+            while let Some((winner, _)) = tree.winner() {
+                winners.push(winner);
+                let _same = lists.0[winner].pop_front();
+                let left = !lists.0[winner].is_empty();
+                tree.replay(if left { DUPLICATE } else { EXHAUSTED }, &lists);
+            }
+            let expected: Vec<_> = (0..count).flat_map(|list| [list, list]).collect();
+            assert_eq!(winners, expected);
+        }
     }
 
     #[test]

@@ -26,8 +26,8 @@ where
     B: AsRef<[u8]> + AsMut<[u8]> + 'a,
 {
     let mut heads = PageHeads(pages.map(RecordPage::cursor).collect());
-    let codes = heads.0.iter().map(PageCursor::code).collect();
-    let mut tree = LoserTree::new(order, codes, &heads);
+    let codes: Vec<_> = heads.0.iter().map(PageCursor::code).collect();
+    let mut tree = LoserTree::new(order, &codes, &heads);
     let mut before: &[u8] = &[];
     while let Some((winner, code)) = tree.winner() {
         let record = heads.0[winner].record();

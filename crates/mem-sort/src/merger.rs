@@ -8,8 +8,10 @@ use task_mem::{ConsumerOptions, Held, MemoryConsumer, NoSpill, Spillable, TaskMe
 use task_mem::{Unpaged, Wait};
 
 use crate::error::SortError;
-use crate::group::{Group, Memory};
+use crate::group::{Group, Memory, Range};
+use crate::marks::bounds;
 use crate::options::MergeOptions;
+use crate::part::MergePart;
 use crate::run::Run;
 use crate::run_files::RunFiles;
 use crate::stats::MergeStats;
@@ -55,7 +57,7 @@ impl Merger {
         });
         Ok(Self {
             consumer,
-            files: RunFiles::new(dirs),
+            files: RunFiles::new(dirs).with_marks(options.marks),
             threads: ReadAhead::start(options.read_ahead_threads)?,
             options,
             stats: MergeStats::default(),
@@ -70,23 +72,95 @@ impl Merger {
     /// [`SortError`].
     pub fn merge(
         mut self,
-        mut runs: Vec<Run>,
+        runs: Vec<Run>,
         wait: &Wait<'_>,
         mut sink: impl FnMut(&[u8]) -> io::Result<()>,
     ) -> Result<MergeStats, SortError> {
+        for part in self.split(runs, 1, wait)? {
+            let merged = part.merge(&mut sink)?;
+            self.stats.records = merged.records;
+            self.stats.record_bytes = merged.record_bytes;
+        }
+        Ok(self.stats)
+    }
+
+    /// Merges runs until all that are left can be merged at once, and divides that last merge into
+    /// parts: at most `parts`, of about the same size and in order. Each can be merged by a thread of
+    /// its own. Fewer are made where memory is short, where a run is a single long record, and where
+    /// the runs' [marks](crate::SorterOptions::marks) are too few.
+    ///
+    /// # Errors
+    ///
+    /// [`SortError`].
+    pub fn split(
+        &mut self,
+        mut runs: Vec<Run>,
+        parts: usize,
+        wait: &Wait<'_>,
+    ) -> Result<Vec<MergePart>, SortError> {
         self.stats.runs = runs.len() as u64;
         runs.sort_by_key(Run::stored_bytes);
         loop {
             let output = self.output(runs.len(), wait)?;
-            let group = self.open(&runs, wait)?;
+            if let Some(parts) = self.open_parts(&runs, parts, wait)? {
+                self.stats.fan_in = self.stats.fan_in.max(runs.len() as u64);
+                return Ok(parts);
+            }
+            let mut group = self.open(&runs, wait)?;
             self.stats.fan_in = self.stats.fan_in.max(group.count() as u64);
             match output {
                 Some(output) if group.count() < runs.len() => {
                     self.merge_between(&mut runs, group, output, wait)?;
                 }
-                _ => return self.merge_last(group, wait, &mut sink),
+                output => {
+                    drop(output);
+                    group.read_ahead(&self.threads, &self.memory(wait))?;
+                    return Ok(vec![MergePart::new(group, self.options.unique)]);
+                }
             }
         }
+    }
+
+    /// What it did so far, the parts of the last merge left out.
+    #[must_use]
+    pub fn stats(&self) -> MergeStats {
+        self.stats
+    }
+
+    /// Opens all `runs` several times; nothing where they can't be divided.
+    fn open_parts(
+        &self,
+        runs: &[Run],
+        parts: usize,
+        wait: &Wait<'_>,
+    ) -> Result<Option<Vec<MergePart>>, SortError> {
+        let MergeOptions {
+            order,
+            unique,
+            spill,
+            ..
+        } = self.options;
+        let fits = self.options.fan_in_max.is_none_or(|max| runs.len() <= max);
+        let divisible = runs.iter().all(|run| !run.marks.is_empty());
+        let mut parts = if fits && divisible { parts } else { 1 };
+        while parts > 1 {
+            let samples = runs.iter().map(|run| (&run.marks, run.record_bytes));
+            let bounds = bounds(order, parts, samples);
+            let ends = bounds.iter().map(|bound| Some(&**bound)).chain([None]);
+            let mut opened = Vec::new();
+            let mut first = None;
+            for end in ends {
+                let range = Range { first, end };
+                let group = Group::try_open(runs, order, range, spill, &self.memory(wait))?;
+                opened.extend(group.map(|group| MergePart::new(group, unique)));
+                first = end;
+            }
+            if opened.len() == bounds.len() + 1 {
+                return Ok(Some(opened));
+            }
+            parts /= 2;
+        }
+        Ok(None)
     }
 
     /// What a run in between is written through, unless there can be none. It is taken first, so
@@ -145,11 +219,7 @@ impl Merger {
                 // A file could not be written; in another the runs are merged from the beginning.
                 None => Group::open(runs[..count].iter(), order, spill, &memory)?,
             };
-            group.merge(
-                order,
-                unique,
-                |common, record| Ok(run.push(common, record)?),
-            )
+            group.merge(unique, |common, record| Ok(run.push(common, record)?))
         })?;
         self.stats.extra_merges += 1;
         self.stats.stored_bytes += run.stored_bytes();
@@ -158,22 +228,6 @@ impl Merger {
         let at = runs.partition_point(longer);
         runs.insert(at, run);
         Ok(())
-    }
-
-    fn merge_last(
-        mut self,
-        mut group: Group,
-        wait: &Wait<'_>,
-        sink: &mut impl FnMut(&[u8]) -> io::Result<()>,
-    ) -> Result<MergeStats, SortError> {
-        group.read_ahead(&self.threads, &self.memory(wait))?;
-        let stats = &mut self.stats;
-        group.merge(self.options.order, self.options.unique, |_, record| {
-            stats.records += 1;
-            stats.record_bytes += record.len() as u64;
-            sink(record).map_err(SortError::Sink)
-        })?;
-        Ok(self.stats)
     }
 
     fn memory<'a>(&'a self, wait: &'a Wait<'a>) -> Memory<'a> {

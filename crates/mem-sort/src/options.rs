@@ -3,7 +3,12 @@
 use mem_block::MemoryMode;
 use mem_spill::SpillOptions;
 
+use crate::marks::MARK_BYTES;
 use crate::order::Order;
+use crate::run::Run;
+
+/// Heap for what is counted nowhere else: the lists of pages and runs, and the merge of pages.
+const BOOKKEEPING_BYTES: u64 = 4 << 10;
 
 /// What an [`ExternalSorter`](crate::ExternalSorter) is made with.
 #[derive(Debug, Clone)]
@@ -25,6 +30,26 @@ pub struct SorterOptions {
     /// Spill when the pages have this many bytes, although there may be more memory (Spark:
     /// `spark.shuffle.spill.maxSizeInBytesForSpillThreshold`).
     pub force_spill_bytes: u64,
+    /// Until there are so many runs, a page is a run of its own, and once memory was short it is
+    /// written as soon as it is full; later ones are merged from all pages that memory can be had
+    /// for. Short runs save that merge, and make the last one wider.
+    pub page_runs_max: usize,
+    /// The most marks of a run, which take up to 150 bytes of heap each. [`Merger::split`] divides
+    /// runs where there are marks; 0 is none.
+    ///
+    /// [`Merger::split`]: crate::Merger::split
+    pub marks: usize,
+}
+
+impl SorterOptions {
+    /// What a sorter reserves for lists of pages and of runs, in bytes. What a run that was merged
+    /// from many pages takes comes to little.
+    #[must_use]
+    pub fn bookkeeping_bytes(&self) -> u64 {
+        let run = size_of::<Run>().saturating_add(self.marks.saturating_mul(MARK_BYTES));
+        let runs = self.page_runs_max.saturating_mul(run);
+        BOOKKEEPING_BYTES.saturating_add(runs as u64)
+    }
 }
 
 impl Default for SorterOptions {
@@ -37,6 +62,8 @@ impl Default for SorterOptions {
             spill: SpillOptions::default(),
             force_spill_records: u64::MAX,
             force_spill_bytes: u64::MAX,
+            page_runs_max: 0,
+            marks: 0,
         }
     }
 }
@@ -52,6 +79,8 @@ pub struct MergeOptions {
     pub mode: Option<MemoryMode>,
     /// How the runs were written, and how those in between are.
     pub spill: SpillOptions,
+    /// The most marks of a run in between; see [`SorterOptions::marks`].
+    pub marks: usize,
     /// Threads that read blocks ahead, where there is memory for a second block a run; 0 is none.
     pub read_ahead_threads: usize,
     /// The most runs to merge at once, 2 or more; by default as many as memory allows (Spark:
@@ -66,6 +95,7 @@ impl Default for MergeOptions {
             unique: false,
             mode: None,
             spill: SpillOptions::default(),
+            marks: 0,
             read_ahead_threads: 1,
             fan_in_max: None,
         }

@@ -35,6 +35,11 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> RecordPage<B> {
         }
     }
 
+    /// The page without its records.
+    pub(crate) fn emptied(self) -> Self {
+        Self::new(self.memory)
+    }
+
     /// Bytes of the page that a record of `length` bytes needs if it is alone in it; none if it is
     /// too long for any.
     pub(crate) fn bytes_for(length: usize) -> Option<u64> {

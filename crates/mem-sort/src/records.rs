@@ -49,6 +49,8 @@ pub(crate) struct Records {
     sorted: Vec<RecordPage<PageMemory>>,
     /// Records in pages.
     in_memory: u64,
+    /// So many runs are made of single pages; later ones are merged from all pages there are.
+    page_runs_max: usize,
     /// There from before the first page on: spilling takes no memory.
     pub(crate) encoder: Option<Encoder<WorkspaceBuffer>>,
     files: RunFiles,
@@ -66,8 +68,9 @@ impl Records {
             open: None,
             sorted: Vec::new(),
             in_memory: 0,
+            page_runs_max: options.page_runs_max,
             encoder: None,
-            files: RunFiles::new(dirs),
+            files: RunFiles::new(dirs).with_marks(options.marks),
             runs: Vec::new(),
             stats: SortStats::default(),
         }
@@ -139,27 +142,57 @@ impl Records {
         self.sorted.push(page);
     }
 
-    /// Writes all records to a run and frees the pages. Returns their bytes.
+    /// Whether the open page is better written to a run now than kept: memory was short before, and
+    /// there may be another run of a single page.
+    pub(crate) fn is_streaming(&self) -> bool {
+        !self.runs.is_empty() && self.open.is_some() && self.runs.len() < self.page_runs_max
+    }
+
+    /// Sorts the open page and writes it to a run, while it is in the cache, to take in more.
+    pub(crate) fn stream(&mut self) -> Result<(), SortError> {
+        self.close();
+        self.sorted.rotate_right(1);
+        self.spill_pages(1)?;
+        self.spill_run(0)?;
+        self.open = self.sorted.pop().map(RecordPage::emptied);
+        self.in_memory = 0;
+        Ok(())
+    }
+
+    /// Writes all records to runs and frees the pages. Returns their bytes.
     pub(crate) fn spill(&mut self) -> Result<u64, SortError> {
         self.close();
         let bytes = self.page_bytes();
-        if self.in_memory > 0 {
-            let run = self.write_run()?;
-            add_run(&mut self.runs, &mut self.stats, run);
+        if self.runs.len().saturating_add(self.sorted.len()) <= self.page_runs_max {
+            self.spill_pages(0)?;
+        } else if !self.sorted.is_empty() {
+            self.spill_run(0)?;
+            self.sorted.clear();
         }
         self.in_memory = 0;
-        self.sorted.clear();
         Ok(bytes)
     }
 
-    fn write_run(&mut self) -> Result<Run, SortError> {
+    /// Writes each of the sorted pages but the first `kept` to a run of its own, and frees it.
+    fn spill_pages(&mut self, kept: usize) -> Result<(), SortError> {
+        while self.sorted.len() > kept {
+            self.spill_run(self.sorted.len() - 1)?;
+            self.sorted.truncate(self.sorted.len() - 1);
+        }
+        Ok(())
+    }
+
+    /// Writes the sorted pages from the one at `first` on to a run.
+    fn spill_run(&mut self, first: usize) -> Result<(), SortError> {
         let encoder = self.encoder.as_mut().expect(ENCODER);
-        let (order, unique, pages) = (self.order, self.unique, &self.sorted);
-        self.files.write(encoder, |run| {
+        let (order, unique, pages) = (self.order, self.unique, &self.sorted[first..]);
+        let run = self.files.write(encoder, |run| {
             merge_pages(pages.iter(), order, unique, |common, record| {
                 Ok(run.push(common, record)?)
             })
-        })
+        })?;
+        add_run(&mut self.runs, &mut self.stats, run);
+        Ok(())
     }
 
     /// Begins a record that goes to a run of its own.

@@ -7,6 +7,8 @@
 
 use mem_spill::{Buffer, Encoder, Segment, SpillError, SpillFile, SpillWriter};
 
+use crate::marks::Marks;
+
 /// The longest LEB128 of 64 bits.
 const VARINT_BYTES_MAX: usize = 10;
 /// The longest that a record's two numbers can be.
@@ -23,6 +25,7 @@ pub struct Run {
     pub(crate) record_bytes: u64,
     pub(crate) longest: u64,
     pub(crate) form: Form,
+    pub(crate) marks: Marks,
 }
 
 /// How a run's records are stored.
@@ -66,32 +69,53 @@ pub(crate) struct RunWriter<'a, B: Buffer> {
     records: u64,
     record_bytes: u64,
     longest: usize,
+    marks: Marks,
 }
 
 impl<'a, B: Buffer> RunWriter<'a, B> {
-    pub(crate) fn new(file: &'a mut SpillFile, encoder: &'a mut Encoder<B>) -> Self {
+    /// A writer of a run with at most so many marks.
+    pub(crate) fn new(file: &'a mut SpillFile, encoder: &'a mut Encoder<B>, marks: usize) -> Self {
         Self {
             writer: SpillWriter::new(file, encoder),
             records: 0,
             record_bytes: 0,
             longest: 0,
+            marks: Marks::new(marks),
         }
     }
 
     /// Appends a record that has `common` bytes in common with the one before it.
     #[inline]
     pub(crate) fn push(&mut self, common: usize, record: &[u8]) -> Result<(), SpillError> {
-        let rest = &record[common..];
-        let mut header = [0; HEADER_BYTES_MAX];
-        let length = put_varint(&mut header, common);
-        let length = length + put_varint(&mut header[length..], rest.len());
-        self.writer.append(&header[..length])?;
-        self.writer.append(rest)?;
+        if self.marks.is_due(self.writer.blocks(), common) {
+            let before = (self.records, self.record_bytes);
+            let place = self.writer.place();
+            self.marks.add(place, before, (common, record));
+        }
         // Lengths in memory: their sum over a file stays below 2^63, as file offsets do.
         self.records += 1;
         self.record_bytes += record.len() as u64;
         self.longest = self.longest.max(record.len());
-        Ok(())
+        let rest = &record[common..];
+        let room = self.writer.room();
+        if let (Some(common), Some(more)) = (one_byte(common), one_byte(rest.len()))
+            && let Some((header, room)) = room.split_first_chunk_mut::<2>()
+            && let Some(room) = room.get_mut(..rest.len())
+        {
+            room.copy_from_slice(rest);
+            *header = [common, more];
+            return self.writer.fill_up(2 + rest.len());
+        }
+        self.append(common, rest)
+    }
+
+    /// Appends the number of bytes in common, and the rest of the record.
+    fn append(&mut self, common: usize, rest: &[u8]) -> Result<(), SpillError> {
+        let mut header = [0; HEADER_BYTES_MAX];
+        let length = put_varint(&mut header, common);
+        let length = length + put_varint(&mut header[length..], rest.len());
+        self.writer.append(&header[..length])?;
+        self.writer.append(rest)
     }
 
     pub(crate) fn finish(self) -> Result<Run, SpillError> {
@@ -101,6 +125,7 @@ impl<'a, B: Buffer> RunWriter<'a, B> {
             record_bytes: self.record_bytes,
             longest: self.longest as u64,
             form: Form::FrontCoded,
+            marks: self.marks,
         })
     }
 }
@@ -115,7 +140,14 @@ pub(crate) fn finish_single<B: Buffer>(writer: SpillWriter<'_, B>) -> Result<Run
         record_bytes: length,
         longest: length,
         form: Form::Single,
+        marks: Marks::new(0),
     })
+}
+
+/// The LEB128 of a number that has one byte.
+#[inline]
+fn one_byte(number: usize) -> Option<u8> {
+    u8::try_from(number).ok().filter(|byte| *byte < 0x80)
 }
 
 /// Writes `number` as LEB128 to the front of `room`, and says how long it is.

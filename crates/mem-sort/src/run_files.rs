@@ -17,6 +17,8 @@ pub(crate) struct RunFiles {
     /// The files and how many runs each was used for; the one that was used last is the last.
     open: VecDeque<(SpillFile, usize)>,
     width: usize,
+    /// The most marks of a run.
+    marks: usize,
 }
 
 impl RunFiles {
@@ -25,7 +27,13 @@ impl RunFiles {
             width: dirs.directories().count(),
             dirs,
             open: VecDeque::new(),
+            marks: 0,
         }
+    }
+
+    /// The same for runs with up to so many marks.
+    pub(crate) fn with_marks(self, marks: usize) -> Self {
+        Self { marks, ..self }
     }
 
     /// The file for the next run.
@@ -51,7 +59,8 @@ impl RunFiles {
     ) -> Result<Run, SortError> {
         let mut attempts = self.width;
         loop {
-            let mut writer = RunWriter::new(self.next()?, encoder);
+            let marks = self.marks;
+            let mut writer = RunWriter::new(self.next()?, encoder, marks);
             let written = write(&mut writer).and_then(|()| Ok(writer.finish()?));
             attempts = attempts.saturating_sub(1);
             match written {

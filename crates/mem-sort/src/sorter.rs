@@ -18,9 +18,6 @@ use crate::run::Run;
 use crate::sorted::{Sorted, SortedPages};
 use crate::stats::SortStats;
 
-/// Heap for what is counted nowhere else: the lists of pages and runs, and the merge of pages.
-const BOOKKEEPING_BYTES: u64 = 4 << 10;
-
 /// Sorts any number of records of any length within the memory that its task is granted.
 ///
 /// It is a consumer that spills for its own requests only: whenever one is not granted in full, it
@@ -85,6 +82,12 @@ impl ExternalSorter {
                 return Ok(());
             }
         }
+        if self.records.is_streaming() {
+            self.records.stream()?;
+            if self.records.push(record) {
+                return Ok(());
+            }
+        }
         let Some(needed) = RecordPage::<PageMemory>::bytes_for(record.len()) else {
             return self.insert_as_run(record, wait);
         };
@@ -139,7 +142,8 @@ impl ExternalSorter {
         if self.records.encoder.is_some() {
             return Ok(());
         }
-        let context = self.options.spill.write_context_bytes() as u64 + BOOKKEEPING_BYTES;
+        let context = self.options.spill.write_context_bytes() as u64;
+        let context = context.saturating_add(self.options.bookkeeping_bytes());
         // With the first bytes comes the workspace.
         let context = self.consumer.reserve(context, &mut NoSpill, wait)?;
         let workspace = self.consumer.workspace().into_iter().next();

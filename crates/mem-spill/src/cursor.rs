@@ -47,7 +47,7 @@ impl Cursor {
             blocks: segment.blocks(),
             read: 0,
             expected: Expected {
-                number: 0,
+                number: segment.first_block(),
                 or_first: segment.is_joined(),
                 data_len_max: options.payload_bytes(),
                 codec: options.codec(),

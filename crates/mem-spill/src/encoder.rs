@@ -71,11 +71,26 @@ impl<B: Buffer> Encoder<B> {
         taken
     }
 
+    /// What is free of the block.
+    #[inline]
+    pub(crate) fn room(&mut self) -> &mut [u8] {
+        let block_bytes = self.options.block_bytes();
+        &mut self.buffer.as_mut()[HEADER_LEN + self.filled..block_bytes]
+    }
+
+    /// Takes over bytes that were written to the front of the [room](Self::room).
+    #[inline]
+    pub(crate) fn fill_up(&mut self, bytes: usize) {
+        self.filled = self.options.payload_bytes().min(self.filled + bytes);
+    }
+
     /// Bytes of data in the block.
+    #[inline]
     pub(crate) fn filled(&self) -> usize {
         self.filled
     }
 
+    #[inline]
     pub(crate) fn is_full(&self) -> bool {
         self.filled == self.options.payload_bytes()
     }

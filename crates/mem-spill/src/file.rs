@@ -95,6 +95,7 @@ impl SpillFile {
             stored_bytes,
             bytes,
             blocks,
+            first_block: 0,
             options,
             joined: false,
         }
@@ -117,6 +118,8 @@ pub struct Segment {
     stored_bytes: u64,
     bytes: u64,
     blocks: u64,
+    /// The number of its first block: not 0 where it is the rest of another.
+    first_block: u64,
     options: SpillOptions,
     /// Several, end to end.
     joined: bool,
@@ -136,6 +139,7 @@ impl Segment {
             stored_bytes: stored.end.saturating_sub(stored.start),
             bytes: contents.bytes,
             blocks: contents.blocks,
+            first_block: 0,
             options,
             joined: true,
         }
@@ -143,6 +147,27 @@ impl Segment {
 
     pub(crate) fn is_joined(&self) -> bool {
         self.joined
+    }
+
+    /// The number of its first block.
+    pub(crate) fn first_block(&self) -> u64 {
+        self.first_block
+    }
+
+    /// What of it begins with the block that `place` is in. A place of another segment gives
+    /// something that reading finds to be corrupt.
+    ///
+    /// Spark's counterpart: none, it merges all of a spill file in one thread.
+    #[must_use]
+    pub fn rest(&self, place: BlockPlace) -> Self {
+        Self {
+            offset: self.offset.saturating_add(place.stored),
+            stored_bytes: self.stored_bytes.saturating_sub(place.stored),
+            bytes: self.bytes.saturating_sub(place.bytes),
+            blocks: self.blocks.saturating_sub(place.block),
+            first_block: self.first_block.saturating_add(place.block),
+            ..self.clone()
+        }
     }
 
     /// Where it begins in its file, in bytes.
@@ -185,6 +210,39 @@ impl Segment {
 
     pub(crate) fn file(&self) -> &Arc<SharedFile> {
         &self.file
+    }
+}
+
+/// A place in a segment that is being written, to begin reading at later: see [`Segment::rest`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BlockPlace {
+    /// The blocks before the one that it is in.
+    pub(crate) block: u64,
+    /// Their bytes on disk.
+    pub(crate) stored: u64,
+    /// Their bytes of data.
+    pub(crate) bytes: u64,
+    /// Bytes of data before it in its block.
+    pub(crate) within: usize,
+}
+
+impl BlockPlace {
+    /// The blocks of its segment before the one that it is in.
+    #[must_use]
+    pub fn block(&self) -> u64 {
+        self.block
+    }
+
+    /// Bytes of data before it in its block.
+    #[must_use]
+    pub fn within(&self) -> usize {
+        self.within
+    }
+
+    /// Bytes of data before it in its segment.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.bytes + self.within as u64
     }
 }
 

@@ -81,7 +81,7 @@ pub use decoders::Decoders;
 pub use dirs::SpillDirs;
 pub use encoder::Encoder;
 pub use error::{Corruption, Place, SpillError};
-pub use file::{Segment, SpillFile};
+pub use file::{BlockPlace, Segment, SpillFile};
 pub use options::{Codec, SpillOptions};
 pub use output::{OutputError, PendingOutput};
 pub use read_ahead::ReadAhead;

@@ -64,6 +64,13 @@ impl<B: Buffer> SpillReader<B> {
         })
     }
 
+    /// What was not consumed yet of the block that was read last; see [`io::BufRead`].
+    #[inline]
+    #[must_use]
+    pub fn unread(&self) -> &[u8] {
+        &self.block.as_ref()[self.consumed..self.filled]
+    }
+
     /// The next block's data, or `None` after the last. What was left of the block before is
     /// skipped.
     ///
@@ -226,13 +233,15 @@ fn check_decoders(segment: SpillOptions, decoders: SpillOptions) -> Result<(), S
 }
 
 impl<B: Buffer> io::BufRead for SpillReader<B> {
+    #[inline]
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         if self.consumed == self.filled {
             self.next_block()?;
         }
-        Ok(&self.block.as_ref()[self.consumed..self.filled])
+        Ok(self.unread())
     }
 
+    #[inline]
     fn consume(&mut self, amount: usize) {
         let unread = self.filled - self.consumed;
         self.consumed += amount.min(unread);

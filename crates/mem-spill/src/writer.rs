@@ -3,7 +3,7 @@
 use crate::buffer::Buffer;
 use crate::encoder::Encoder;
 use crate::error::{Place, SpillError};
-use crate::file::{Segment, SpillFile};
+use crate::file::{BlockPlace, Segment, SpillFile};
 use std::fmt;
 use std::io;
 
@@ -97,6 +97,46 @@ impl<'a, B: Buffer> SpillWriter<'a, B> {
             }
         }
         Ok(())
+    }
+
+    /// What is free of the current block, to be written to from the front and then
+    /// [taken over](Self::fill_up): one byte at least.
+    #[inline]
+    pub fn room(&mut self) -> &mut [u8] {
+        self.encoder.room()
+    }
+
+    /// Appends the first `bytes` of the [room](Self::room), at most all.
+    ///
+    /// # Errors
+    ///
+    /// As [`append`](Self::append).
+    #[inline]
+    pub fn fill_up(&mut self, bytes: usize) -> Result<(), SpillError> {
+        self.encoder.fill_up(bytes);
+        if self.encoder.is_full() {
+            self.check_not_failed()?;
+            self.write_block()?;
+        }
+        Ok(())
+    }
+
+    /// The blocks before the one that the next byte will be in.
+    #[inline]
+    #[must_use]
+    pub fn blocks(&self) -> u64 {
+        self.blocks
+    }
+
+    /// Where the next byte will be.
+    #[must_use]
+    pub fn place(&self) -> BlockPlace {
+        BlockPlace {
+            block: self.blocks,
+            stored: self.stored_bytes,
+            bytes: self.bytes,
+            within: self.encoder.filled(),
+        }
     }
 
     /// Writes the last block, and makes the segment part of the file.

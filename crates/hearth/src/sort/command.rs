@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use mem_policy::{ManagerOptions, MemoryConfig, ResolvedMemory, memory_manager};
 use mem_sort::Order;
 use mem_spill::{OutputError, PendingOutput, SpillDirs};
 use mem_trace::Recorder;
+use rustix::fs::OFlags;
 use serde::Serialize;
 
 use super::args::{SortArgs, StatsForm};
@@ -48,13 +49,11 @@ fn write_sorted(job: SortJob, arguments: &SortArgs) -> Result<Option<SortReport>
     let report = match &arguments.output {
         Some(path) => {
             let pending = PendingOutput::create(path).map_err(|error| Failure::of_work(&error))?;
-            let report = job
-                .run(pending.file())
-                .map_err(|error| failed(error, path))?;
+            let report = run(job, pending.file()).map_err(|error| failed(error, path))?;
             pending.commit().map_err(|error| Failure::of_work(&error))?;
             report
         }
-        None => match stdout().and_then(|stdout| job.run(stdout)) {
+        None => match stdout().and_then(|stdout| run(job, &stdout)) {
             // Whoever reads has seen enough.
             Err(SortFailure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
                 return Ok(None);
@@ -63,6 +62,26 @@ fn write_sorted(job: SortJob, arguments: &SortArgs) -> Result<Option<SortReport>
         },
     };
     Ok(Some(report))
+}
+
+/// Sorts to a file: in any order, where it is one that lets itself be written so.
+fn run(job: SortJob, mut output: &File) -> Result<SortReport, SortFailure> {
+    let offset = match output.stream_position() {
+        Ok(offset) if is_random(output) => offset,
+        _ => return job.run(output),
+    };
+    let report = job.run_to_file(output, offset)?;
+    // Whoever writes to the same file after us goes on behind the output.
+    let end = SeekFrom::Start(offset.saturating_add(report.output_bytes));
+    output.seek(end).map_err(SortFailure::Output)?;
+    Ok(report)
+}
+
+/// Whether it is a file, and writing is not always at its end.
+fn is_random(output: &File) -> bool {
+    let is_file = output.metadata().is_ok_and(|metadata| metadata.is_file());
+    let flags = rustix::fs::fcntl_getfl(output);
+    is_file && flags.is_ok_and(|flags| !flags.contains(OFlags::APPEND))
 }
 
 /// A failure to write names the output.

@@ -1,6 +1,7 @@
 //! A sort from the first line read to the last line written.
 
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::Write;
 use std::sync::Arc;
 
 use mem_policy::{MemoryManager, PolicyKind};
@@ -14,15 +15,13 @@ use super::counters::Counters;
 use super::error::SortFailure;
 use super::gather::Gathering;
 use super::input::{Source, Splitter};
-use super::output::LineWriter;
+use super::merge;
+use super::output::{LineWriter, Target};
 use super::plan::Plan;
 use super::progress::Progress;
 use super::report::{SortReport, TaskReport};
 use super::resident::peak_resident_bytes;
 use super::worker::{Shared, Worked, Worker};
-
-/// How many lines are written between two updates of the progress bar.
-const LINES_A_LOOK: u64 = 1 << 16;
 
 /// A sort that is to be done, in tasks of a memory manager that others may use too.
 #[derive(Debug)]
@@ -74,7 +73,20 @@ impl SortJob {
     /// # Errors
     ///
     /// [`SortFailure`]; all memory has been given back and no file is left.
-    pub fn run(self, output: impl Write) -> Result<SortReport, SortFailure> {
+    pub fn run(self, mut output: impl Write) -> Result<SortReport, SortFailure> {
+        self.run_to(Target::Stream(&mut output))
+    }
+
+    /// The same, to a file from `offset` on, which several threads write at the same time.
+    ///
+    /// # Errors
+    ///
+    /// [`SortFailure`]; the file may have parts of the output then.
+    pub fn run_to_file(self, file: &File, offset: u64) -> Result<SortReport, SortFailure> {
+        self.run_to(Target::File { file, offset })
+    }
+
+    fn run_to(self, output: Target<'_>) -> Result<SortReport, SortFailure> {
         let clock = Arc::clone(self.ledger().clock());
         let mut report = self.new_report();
         let start = clock.now();
@@ -226,52 +238,53 @@ impl SortJob {
     fn merge_pages(
         &self,
         mut gathered: Gathered,
-        output: impl Write,
+        output: Target<'_>,
         report: &mut SortReport,
     ) -> Result<(), SortFailure> {
         let buffer = gathered
             .buffers
             .pop()
             .expect("a plan has one task at least");
-        let mut output = LineWriter::new(output, buffer, self.delimiter);
-        SortedPages::merge(&gathered.pages, self.sink_of(&mut output))?;
+        let mut output = LineWriter::new(output.into_stream(), buffer, self.delimiter);
+        let sink = merge::sink(&mut output, &self.progress);
+        SortedPages::merge(&gathered.pages, sink)?;
         let written = output.finish().map_err(SortFailure::Output)?;
         (report.output_records, report.output_bytes) = written;
         Ok(())
-    }
-
-    /// Where sorted lines go.
-    fn sink_of<W: Write>(
-        &self,
-        output: &mut LineWriter<W, Unpaged>,
-    ) -> impl FnMut(&[u8]) -> io::Result<()> {
-        |line| {
-            if output.lines().is_multiple_of(LINES_A_LOOK) {
-                self.progress.done(output.bytes());
-            }
-            output.line(line)
-        }
     }
 
     /// The second phase, if there are runs: a task merges them, which has all the memory.
     fn merge_runs(
         &self,
         runs: Vec<Run>,
-        output: impl Write,
+        output: Target<'_>,
         report: &mut SortReport,
     ) -> Result<(), SortFailure> {
         let (plan, wait) = (&self.plan, self.wait());
+        // What is left out where lines are the same is not known before.
+        let parts = match output {
+            Target::File { .. } if !plan.merge.unique => plan.merge_parts,
+            _ => 1,
+        };
         let task = self.new_task(plan.tasks);
-        let buffer = task.allocate_unpaged(plan.output_bytes, plan.mode, &wait)?;
-        let mut output = LineWriter::new(output, buffer, self.delimiter);
-        let merger = Merger::new(&task, self.spill_dirs.clone(), plan.merge.clone())?;
-        let stats = merger.merge(runs, &wait, self.sink_of(&mut output))?;
-        let written = output.finish().map_err(SortFailure::Output)?;
-        (report.output_records, report.output_bytes) = written;
+        let mut buffers = Vec::new();
+        for _ in 0..parts {
+            buffers.push(task.allocate_unpaged(plan.output_bytes, plan.mode, &wait)?);
+        }
+        let mut merger = Merger::new(&task, self.spill_dirs.clone(), plan.merge.clone())?;
+        let parts = merger.split(runs, parts, &wait)?;
+        let merging = merge::Merging {
+            progress: &self.progress,
+            delimiter: self.delimiter,
+        };
+        let merged = merging.merge(parts, buffers, output)?;
+        let stats = merger.stats();
+        report.output_records = merged.lines;
+        report.output_bytes = merged.bytes;
         report.extra_merges = stats.extra_merges;
         report.fan_in = stats.fan_in;
         report.extra_stored_bytes = stats.stored_bytes;
-        report.add_task(self.task_report(task.task(), "merge", stats.records, stats.extra_merges));
+        report.add_task(self.task_report(task.task(), "merge", merged.lines, stats.extra_merges));
         Ok(())
     }
 }

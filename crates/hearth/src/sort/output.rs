@@ -1,6 +1,50 @@
 //! Writing lines, through a buffer.
 
+use std::fs::File;
 use std::io::{self, Write};
+use std::os::unix::fs::FileExt;
+
+/// Where sorted lines go.
+pub(super) enum Target<'a> {
+    /// One after the other.
+    Stream(&'a mut dyn Write),
+    /// To a file from `offset` on, in any order.
+    File {
+        /// The file.
+        file: &'a File,
+        /// Where the first line begins, in bytes.
+        offset: u64,
+    },
+}
+
+impl<'a> Target<'a> {
+    /// All of it one after the other.
+    pub(super) fn into_stream(self) -> Box<dyn Write + 'a> {
+        match self {
+            Self::Stream(stream) => Box::new(stream),
+            Self::File { file, offset } => Box::new(FileRange { file, offset }),
+        }
+    }
+}
+
+/// Writes to a file from an offset on, without its cursor.
+pub(super) struct FileRange<'a> {
+    pub(super) file: &'a File,
+    pub(super) offset: u64,
+}
+
+impl Write for FileRange<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write_at(bytes, self.offset)?;
+        // The system has refused to write beyond 2^63.
+        self.offset += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
 
 /// Writes lines to `W` through a buffer `B`.
 pub(super) struct LineWriter<W, B> {

@@ -17,7 +17,11 @@ const READ: (u64, u64) = (16 * KIB, MIB);
 /// Bytes of the output buffer.
 const OUTPUT: (u64, u64) = (16 * KIB, MIB);
 /// Bytes of a block of a spill file.
-const BLOCK: (u64, u64) = (4 * KIB, 256 * KIB);
+const BLOCK: (u64, u64) = (4 * KIB, 64 * KIB);
+/// What a merge takes of a run beside a block, mostly for its longest line.
+const BESIDE_BLOCK: u64 = 4 * KIB;
+/// Marks of a run, where the last merge is to be divided.
+const MARKS: usize = 16;
 
 /// A task's share has this many pages at least.
 const PAGES_MIN: u64 = 2;
@@ -45,6 +49,8 @@ pub struct Plan {
     pub sorter: SorterOptions,
     /// What the merger is made with.
     pub merge: MergeOptions,
+    /// Threads that merge at the same time, each a range of the lines, where the output is a file.
+    pub merge_parts: usize,
 }
 
 /// What is wanted of a [`Plan`].
@@ -115,11 +121,14 @@ impl Plan {
         let (budget, budget_key) = budget(resolved);
         let share = budget / u64::from(tasks);
         let mode = resolved.tungsten_mode;
-        let spill = spill_options(config, share)?;
+        let parts = merge_parts(tasks);
+        let spill = spill_options(config, budget / parts)?;
         let sorting = config.sorting();
         let page = config.pages().page_size_bytes;
         let page = page.unwrap_or_else(|| fraction(share, 16, PAGE));
         let page = page.min(share / PAGES_MIN / 2);
+        let page_runs = page_runs_max(budget, parts, spill) / u64::from(tasks);
+        let marks = if parts > 1 { MARKS } else { 0 };
         Ok(Self {
             budget,
             mode,
@@ -127,24 +136,28 @@ impl Plan {
             policy: resolved.policy,
             tasks,
             read_bytes: fraction(share, 16, READ),
-            output_bytes: fraction(budget, 64, OUTPUT),
+            output_bytes: fraction(budget / parts, 64, OUTPUT),
             sorter: SorterOptions {
                 mode: Some(mode),
                 page_bytes: Some(page),
                 spill,
                 force_spill_records: sorting.force_spill_records,
                 force_spill_bytes: sorting.force_spill_bytes,
+                page_runs_max: usize::try_from(page_runs).unwrap_or(usize::MAX),
+                marks,
                 ..SorterOptions::default()
             },
             merge: MergeOptions {
                 mode: Some(mode),
                 spill,
+                marks,
                 read_ahead_threads: usize::from(sorting.read_ahead),
                 fan_in_max: sorting
                     .merge_factor
                     .and_then(|most| usize::try_from(most).ok()),
                 ..MergeOptions::default()
             },
+            merge_parts: usize::try_from(parts).unwrap_or(1),
         })
     }
 
@@ -158,9 +171,10 @@ impl Plan {
             .page_bytes
             .unwrap_or(0)
             .saturating_mul(PAGES_MIN);
+        let runs = self.sorter.bookkeeping_bytes();
         let all = spilling
             .into_iter()
-            .chain([pages, self.read_bytes, BOOKKEEPING]);
+            .chain([pages, self.read_bytes, runs, BOOKKEEPING]);
         all.fold(0, u64::saturating_add)
     }
 
@@ -192,6 +206,18 @@ pub(crate) fn budget(resolved: &ResolvedMemory) -> (u64, &'static str) {
     (u64::try_from(bytes).unwrap_or(0), key)
 }
 
+/// Threads that merge at the same time: one for each task, but no more than there are processors.
+fn merge_parts(tasks: u32) -> u64 {
+    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
+    u64::from(tasks).min(u64::try_from(cores).unwrap_or(1))
+}
+
+/// The most runs that half of the memory is enough to merge at once.
+fn page_runs_max(budget: u64, parts: u64, spill: SpillOptions) -> u64 {
+    let block = u64::try_from(spill.block_bytes()).unwrap_or(u64::MAX);
+    budget / 2 / parts / block.saturating_add(BESIDE_BLOCK)
+}
+
 fn spill_options(config: &MemoryConfig, share: u64) -> Result<SpillOptions, PlanError> {
     let spill = config.spill();
     let codec = match spill.codec {
@@ -200,10 +226,10 @@ fn spill_options(config: &MemoryConfig, share: u64) -> Result<SpillOptions, Plan
         SpillCodec::Lz4 => Codec::Lz4,
         SpillCodec::Zstd => Codec::Zstd { level: 1 },
     };
-    // Small enough that the runs of an input of 128 times the budget are merged at once.
+    // Small enough that hundreds of runs are merged at once.
     let block = spill
         .block_size_bytes
-        .unwrap_or_else(|| fraction(share, 128, BLOCK));
+        .unwrap_or_else(|| fraction(share, 1024, BLOCK));
     let block = usize::try_from(block).unwrap_or(usize::MAX);
     let failed = |source| PlanError::Spill {
         key: "hearth.spill.blockSize",

@@ -57,6 +57,11 @@ impl Progress {
         self.bar.set_position(bytes);
     }
 
+    /// That much more is done of the phase.
+    pub(crate) fn advance(&self, bytes: u64) {
+        self.bar.inc(bytes);
+    }
+
     /// Takes the bar away.
     pub(crate) fn finish(&self) {
         self.bar.finish_and_clear();
