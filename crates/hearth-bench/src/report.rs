@@ -121,6 +121,11 @@ impl Report {
         println!("# {words}");
     }
 
+    /// Rows that have bars can't be had: as bad as a missed one.
+    pub(crate) fn give_up(&mut self) {
+        self.missed += 1;
+    }
+
     /// Adds a row.
     pub(crate) fn add(&mut self, row: &Row) {
         println!("{}", row.line());

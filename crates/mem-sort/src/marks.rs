@@ -16,6 +16,9 @@ const BEYOND: usize = 8;
 /// What a mark takes, in bytes; few have the longest start.
 pub(crate) const MARK_BYTES: usize = size_of::<Mark>() + COMMON_MAX / 2 + BEYOND;
 
+/// What merging a record takes, as the time that copying so many bytes of it takes.
+const RECORD_WORK: u64 = 200;
+
 /// A place in a run.
 #[derive(Debug, Clone)]
 pub(crate) struct Mark {
@@ -98,33 +101,35 @@ impl Marks {
     }
 }
 
-/// Divides what is in several runs into about `parts` equal parts: the bounds between them, in
-/// order. A part begins with its bound and ends before the next.
+/// Divides the work of merging several runs, of which the records and their bytes are given, into
+/// about `parts` equal parts: the bounds between them, in order. A part begins with its bound and ends before the next.
 pub(crate) fn bounds<'a>(
     order: Order,
     parts: usize,
-    runs: impl Iterator<Item = (&'a Marks, u64)>,
+    runs: impl Iterator<Item = (&'a Marks, (u64, u64))>,
 ) -> Vec<Box<[u8]>> {
     let mut samples: Vec<(&[u8], u64)> = Vec::new();
-    for (marks, record_bytes) in runs {
-        let ends = marks.marks.iter().skip(1).map(|mark| mark.record_bytes);
-        let ends = ends.chain([record_bytes]);
-        for (mark, end) in marks.marks.iter().zip(ends) {
-            samples.push((&mark.start, end.saturating_sub(mark.record_bytes)));
+    for (marks, all) in runs {
+        let marks = &marks.marks;
+        let work = |(records, bytes): (u64, u64)| records.saturating_mul(RECORD_WORK) + bytes;
+        let before = |mark: &Mark| work((mark.records, mark.record_bytes));
+        let ends = marks.iter().skip(1).map(before).chain([work(all)]);
+        for (mark, end) in marks.iter().zip(ends) {
+            samples.push((&mark.start, end.saturating_sub(before(mark))));
         }
     }
     samples.sort_by(|(a, _), (b, _)| order.compare(a, b));
-    let whole: u64 = samples.iter().map(|(_, bytes)| bytes).sum();
+    let whole: u64 = samples.iter().map(|(_, work)| work).sum();
     let mut bounds: Vec<Box<[u8]>> = Vec::new();
     let mut before = 0_u64;
-    for (start, bytes) in samples {
+    for (start, work) in samples {
         let wanted = bounds.len() as u64 + 1;
         let due = u128::from(before) * parts as u128 >= u128::from(whole) * u128::from(wanted);
         let is_new = bounds.last().is_none_or(|last| **last != *start);
         if wanted < parts as u64 && due && before > 0 && is_new {
             bounds.push(start.into());
         }
-        before += bytes;
+        before += work;
     }
     bounds
 }

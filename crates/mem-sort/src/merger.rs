@@ -144,7 +144,8 @@ impl Merger {
         let divisible = runs.iter().all(|run| !run.marks.is_empty());
         let mut parts = if fits && divisible { parts } else { 1 };
         while parts > 1 {
-            let samples = runs.iter().map(|run| (&run.marks, run.record_bytes));
+            let work = |run: &Run| (run.records, run.record_bytes);
+            let samples = runs.iter().map(|run| (&run.marks, work(run)));
             let bounds = bounds(order, parts, samples);
             let ends = bounds.iter().map(|bound| Some(&**bound)).chain([None]);
             let mut opened = Vec::new();

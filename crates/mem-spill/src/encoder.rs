@@ -4,7 +4,8 @@ use crate::buffer::Buffer;
 use crate::codec::Compressor;
 use crate::error::SpillError;
 use crate::frame::{HEADER_LEN, Header, Stored};
-use crate::options::SpillOptions;
+use crate::options::{Codec, SpillOptions};
+use crate::pace::Pace;
 use std::fmt;
 
 /// All the memory that writing segments takes: a lent buffer and a codec's context.
@@ -15,6 +16,8 @@ use std::fmt;
 pub struct Encoder<B> {
     options: SpillOptions,
     compressor: Compressor,
+    /// Whether the next block is compressed, where that depends on what is faster.
+    pace: Option<Pace>,
     /// A block with room for its header, and behind it room for the same block compressed.
     buffer: B,
     /// Bytes of data in the block.
@@ -36,8 +39,10 @@ impl<B: Buffer> Encoder<B> {
                 lent,
             });
         }
+        let chooses = options.is_only_where_faster() && options.codec() != Codec::None;
         Ok(Self {
             options,
+            pace: chooses.then(Pace::default),
             compressor: Compressor::new(options.codec(), options.payload_bytes())?,
             buffer,
             filled: 0,
@@ -95,14 +100,20 @@ impl<B: Buffer> Encoder<B> {
         self.filled == self.options.payload_bytes()
     }
 
-    /// The block as it goes to disk, as block `number` of its segment. It stays filled.
-    pub(crate) fn seal(&mut self, number: u64) -> &[u8] {
+    /// Passes the block as it goes to disk, as block `number` of its segment, to `write`. It stays
+    /// filled.
+    pub(crate) fn write<T>(&mut self, number: u64, write: impl FnOnce(&[u8]) -> T) -> T {
         let block_bytes = self.options.block_bytes();
         let (raw, compressed) = self.buffer.as_mut().split_at_mut(block_bytes);
         let data = HEADER_LEN..HEADER_LEN + self.filled;
-        let shrunk = compressed
-            .get_mut(HEADER_LEN..)
-            .and_then(|room| self.compressor.compress(&raw[data], room));
+        let compress = || {
+            let room = compressed.get_mut(HEADER_LEN..)?;
+            self.compressor.compress(&raw[data], room)
+        };
+        let shrunk = match &mut self.pace {
+            None => compress(),
+            Some(pace) => pace.compressing(self.filled, compress),
+        };
         let (block, stored, stored_len) = match shrunk {
             Some(length) => (compressed, Stored::compressed(self.options.codec()), length),
             None => (raw, Stored::Raw, self.filled),
@@ -117,7 +128,10 @@ impl<B: Buffer> Encoder<B> {
             checksum: crc32fast::hash(payload),
         };
         head.copy_from_slice(&header.to_bytes());
-        block
+        match &mut self.pace {
+            Some(pace) => pace.writing(block.len() as u64, || write(block)),
+            None => write(block),
+        }
     }
 }
 

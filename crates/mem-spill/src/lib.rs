@@ -68,6 +68,7 @@ mod file;
 mod frame;
 mod options;
 mod output;
+mod pace;
 mod read_ahead;
 mod reader;
 mod stats;

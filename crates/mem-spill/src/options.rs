@@ -54,6 +54,7 @@ impl fmt::Display for Codec {
 pub struct SpillOptions {
     codec: Codec,
     block_bytes: usize,
+    only_where_faster: bool,
 }
 
 impl Default for SpillOptions {
@@ -62,6 +63,7 @@ impl Default for SpillOptions {
         Self {
             codec: Codec::Lz4,
             block_bytes: 64 << 10,
+            only_where_faster: false,
         }
     }
 }
@@ -90,7 +92,28 @@ impl SpillOptions {
                 allowed: "-7 to 9",
             });
         }
-        Ok(Self { codec, block_bytes })
+        Ok(Self {
+            codec,
+            block_bytes,
+            only_where_faster: false,
+        })
+    }
+
+    /// The same, but for blocks that are written faster as they are: how long compressing takes, and
+    /// how long writing takes, is measured all the time. What ends up on disk then depends on the
+    /// machine; what is read back does not.
+    #[must_use]
+    pub fn only_where_faster(self) -> Self {
+        Self {
+            only_where_faster: true,
+            ..self
+        }
+    }
+
+    /// Whether blocks are compressed only where that is faster.
+    #[must_use]
+    pub fn is_only_where_faster(&self) -> bool {
+        self.only_where_faster
     }
 
     /// The codec.

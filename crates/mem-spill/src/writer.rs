@@ -183,12 +183,13 @@ impl<'a, B: Buffer> SpillWriter<'a, B> {
 
     fn write_block(&mut self) -> Result<(), SpillError> {
         let data = self.encoder.filled() as u64;
-        let block = self.encoder.seal(self.blocks);
-        let stored = block.len() as u64;
         let shared = self.file.shared();
         // Sums of file lengths stay below 2^63: the system refuses to write beyond.
         let offset = self.file.stored_bytes() + self.stored_bytes;
-        if let Err(error) = shared.write(block, offset) {
+        let (stored, written) = self.encoder.write(self.blocks, |block| {
+            (block.len() as u64, shared.write(block, offset))
+        });
+        if let Err(error) = written {
             self.failed_at = Some(shared.place(offset));
             // What a short write left is cut off on drop: it must know that there is something.
             self.stored_bytes += stored;

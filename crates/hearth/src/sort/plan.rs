@@ -226,16 +226,25 @@ fn spill_options(config: &MemoryConfig, share: u64) -> Result<SpillOptions, Plan
         SpillCodec::Lz4 => Codec::Lz4,
         SpillCodec::Zstd => Codec::Zstd { level: 1 },
     };
-    // Small enough that hundreds of runs are merged at once.
+    // Small enough that hundreds of runs are merged at once. A run is written and read through one
+    // block.
+    let sorting = config.sorting();
+    let buffer = sorting
+        .disk_write_buffer_bytes
+        .min(sorting.reader_buffer_bytes);
     let block = spill
         .block_size_bytes
-        .unwrap_or_else(|| fraction(share, 1024, BLOCK));
+        .unwrap_or_else(|| fraction(share, 1024, BLOCK).min(buffer.max(KIB)));
     let block = usize::try_from(block).unwrap_or(usize::MAX);
     let failed = |source| PlanError::Spill {
         key: "hearth.spill.blockSize",
         source,
     };
-    SpillOptions::new(codec, block).map_err(failed)
+    let options = SpillOptions::new(codec, block).map_err(failed)?;
+    Ok(match spill.codec_is_given {
+        true => options,
+        false => options.only_where_faster(),
+    })
 }
 
 /// A power of two of about `whole / parts`, within bounds.

@@ -95,6 +95,8 @@ pub struct SpillSettings {
     pub dirs: Vec<PathBuf>,
     /// `hearth.spill.codec`.
     pub codec: SpillCodec,
+    /// Whether `hearth.spill.codec` was given.
+    pub codec_is_given: bool,
     /// `hearth.spill.blockSize`, in bytes; `None`: chosen from the budget.
     pub block_size_bytes: Option<u64>,
 }
@@ -229,6 +231,7 @@ impl MemoryConfig {
                 "zstd" => SpillCodec::Zstd,
                 _ => SpillCodec::Lz4,
             },
+            codec_is_given: self.setting(&hearth::SPILL_CODEC).is_some(),
             block_size_bytes: self.optional_bytes(&hearth::SPILL_BLOCK_SIZE),
         }
     }

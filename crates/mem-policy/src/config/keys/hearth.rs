@@ -44,7 +44,7 @@ pub(crate) const SPILL_CODEC: KeyInfo = KeyInfo {
     default: Some("lz4"),
     since: "Hearth 0.1.0",
     standing: Standing::Effective,
-    about: "How spill files are compressed.",
+    about: "How spill files are compressed. Not given: by lz4, and `hearth sort` compresses what is not written faster as it is.",
 };
 
 pub(crate) const SPILL_BLOCK_SIZE: KeyInfo = KeyInfo {
@@ -57,7 +57,7 @@ pub(crate) const SPILL_BLOCK_SIZE: KeyInfo = KeyInfo {
     default: None,
     since: "Hearth 0.1.0",
     standing: Standing::Effective,
-    about: "Bytes that are compressed and checked as one; not given: chosen from the budget.",
+    about: "Bytes that are compressed and checked as one; not given: chosen from the budget, and in `hearth sort` no larger than `spark.shuffle.spill.diskWriteBufferSize` and `spark.unsafe.sorter.spill.reader.buffer.size`.",
 };
 
 pub(crate) const ALLOC_KEPT_FRACTION: KeyInfo = KeyInfo {
