@@ -6,8 +6,11 @@
 
 use crate::code::{DUPLICATE, EXHAUSTED, code_after, code_at};
 use crate::entry::{ENTRY_BYTES, Entry, entry, record_of, sort_entries};
-use crate::order::Order;
+use crate::order::{Order, common_prefix};
 use std::fmt;
+
+/// How many records ahead a record is brought into the cache.
+const AHEAD: usize = 12;
 
 /// The bytes of a page that 32 bits can name.
 const PLACES: usize = u32::MAX as usize;
@@ -68,20 +71,57 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> RecordPage<B> {
         true
     }
 
-    /// Sorts the records, gives each its code relative to the one before it, and leaves repetitions
-    /// out if they are to be `unique`.
-    pub(crate) fn sort(&mut self, order: Order, unique: bool) {
-        let bytes = &mut self.memory.as_mut()[..self.entries_end];
-        let (records, entries) = bytes.split_at_mut(self.entries_start);
-        let entries: &mut [Entry] = bytemuck::cast_slice_mut(entries);
+    /// Sorts the records; they have no codes then.
+    pub(crate) fn sort(&mut self, order: Order) {
+        let (records, entries) = self.split();
         sort_entries(entries, records);
         if order == Order::Descending {
             entries.reverse();
         }
+    }
+
+    /// Gives each of the sorted records its code relative to the one before it, and leaves
+    /// repetitions out if they are to be `unique`.
+    pub(crate) fn set_codes(&mut self, order: Order, unique: bool) {
+        let (records, entries) = self.split();
         set_codes(entries, records, order);
         if unique {
             self.entries_start += keep_first_ones(entries) * ENTRY_BYTES;
         }
+    }
+
+    fn split(&mut self) -> (&[u8], &mut [Entry]) {
+        let bytes = &mut self.memory.as_mut()[..self.entries_end];
+        let (records, entries) = bytes.split_at_mut(self.entries_start);
+        (records, bytemuck::cast_slice_mut(entries))
+    }
+
+    /// Passes the sorted records on in order, whether they have codes or not; each with the number of
+    /// bytes that it has in common with the one before it. Repetitions are left out if they are to be
+    /// `unique`.
+    pub(crate) fn for_each<E>(
+        &self,
+        unique: bool,
+        mut emit: impl FnMut(usize, &[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let PageCursor { records, entries } = self.cursor();
+        let mut before: Option<&[u8]> = None;
+        let mut touched = 0;
+        for (index, entry) in entries.iter().enumerate() {
+            // A record further on is looked at, so that it is in the cache when its turn comes.
+            if let Some(later) = entries.get(index + AHEAD) {
+                touched ^= record_of(later, records).first().copied().unwrap_or(0);
+            }
+            let record = record_of(entry, records);
+            let common = before.map_or(0, |before| common_prefix(before, record));
+            let repeats = before.is_some_and(|before| common == before.len().max(record.len()));
+            before = Some(record);
+            if !(unique && repeats) {
+                emit(common, record)?;
+            }
+        }
+        std::hint::black_box(touched);
+        Ok(())
     }
 
     /// The records of a sorted page.
@@ -232,7 +272,18 @@ mod tests {
             if unique {
                 expected.dedup();
             }
-            page.sort(order, unique);
+            page.sort(order);
+            let mut passed: Vec<Vec<u8>> = Vec::new();
+            let same = |a: &[u8], b: &[u8]| a.iter().zip(b).take_while(|(a, b)| a == b).count();
+            let emit = |common, record: &[u8]| {
+                let expected = passed.last().map_or(0, |before| same(before, record));
+                assert_eq!(common, expected);
+                passed.push(record.to_vec());
+                Ok::<(), ()>(())
+            };
+            page.for_each(unique, emit).unwrap();
+            assert_eq!(passed, expected, "{order:?} {unique}");
+            page.set_codes(order, unique);
             assert_eq!(contents(&page), expected, "{order:?} {unique}");
         }
     }
@@ -240,7 +291,8 @@ mod tests {
     #[test]
     fn an_empty_page_sorts_to_nothing() {
         let mut page = page(0);
-        page.sort(Order::Descending, true);
+        page.sort(Order::Descending);
+        page.set_codes(Order::Descending, true);
         assert!(contents(&page).is_empty());
     }
 }

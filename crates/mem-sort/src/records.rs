@@ -138,7 +138,8 @@ impl Records {
     }
 
     fn sort_page(&mut self, mut page: RecordPage<PageMemory>) {
-        page.sort(self.order, self.unique);
+        page.sort(self.order);
+        page.set_codes(self.order, self.unique);
         self.sorted.push(page);
     }
 
@@ -150,13 +151,29 @@ impl Records {
 
     /// Sorts the open page and writes it to a run, while it is in the cache, to take in more.
     pub(crate) fn stream(&mut self) -> Result<(), SortError> {
-        self.close();
-        self.sorted.rotate_right(1);
-        self.spill_pages(1)?;
-        self.spill_run(0)?;
-        self.open = self.sorted.pop().map(RecordPage::emptied);
-        self.in_memory = 0;
-        Ok(())
+        // Pages of long records, which were given memory although it was short.
+        self.spill_pages()?;
+        let Some(mut page) = self.open.take() else {
+            return Ok(());
+        };
+        page.sort(self.order);
+        let encoder = self.encoder.as_mut().expect(ENCODER);
+        let written = self.files.write(encoder, |run| {
+            page.for_each(self.unique, |common, record| Ok(run.push(common, record)?))
+        });
+        match written {
+            Ok(run) => {
+                add_run(&mut self.runs, &mut self.stats, run);
+                self.open = Some(page.emptied());
+                self.in_memory = 0;
+                Ok(())
+            }
+            Err(error) => {
+                page.set_codes(self.order, self.unique);
+                self.sorted.push(page);
+                Err(error)
+            }
+        }
     }
 
     /// Writes all records to runs and frees the pages. Returns their bytes.
@@ -164,7 +181,7 @@ impl Records {
         self.close();
         let bytes = self.page_bytes();
         if self.runs.len().saturating_add(self.sorted.len()) <= self.page_runs_max {
-            self.spill_pages(0)?;
+            self.spill_pages()?;
         } else if !self.sorted.is_empty() {
             self.spill_run(0)?;
             self.sorted.clear();
@@ -173,11 +190,11 @@ impl Records {
         Ok(bytes)
     }
 
-    /// Writes each of the sorted pages but the first `kept` to a run of its own, and frees it.
-    fn spill_pages(&mut self, kept: usize) -> Result<(), SortError> {
-        while self.sorted.len() > kept {
-            self.spill_run(self.sorted.len() - 1)?;
-            self.sorted.truncate(self.sorted.len() - 1);
+    /// Writes each of the sorted pages to a run of its own, and frees it.
+    fn spill_pages(&mut self) -> Result<(), SortError> {
+        while let Some(last) = self.sorted.len().checked_sub(1) {
+            self.spill_run(last)?;
+            self.sorted.truncate(last);
         }
         Ok(())
     }
@@ -186,10 +203,11 @@ impl Records {
     fn spill_run(&mut self, first: usize) -> Result<(), SortError> {
         let encoder = self.encoder.as_mut().expect(ENCODER);
         let (order, unique, pages) = (self.order, self.unique, &self.sorted[first..]);
-        let run = self.files.write(encoder, |run| {
-            merge_pages(pages.iter(), order, unique, |common, record| {
+        let run = self.files.write(encoder, |run| match pages {
+            [page] => page.for_each(unique, |common, record| Ok(run.push(common, record)?)),
+            pages => merge_pages(pages.iter(), order, unique, |common, record| {
                 Ok(run.push(common, record)?)
-            })
+            }),
         })?;
         add_run(&mut self.runs, &mut self.stats, run);
         Ok(())

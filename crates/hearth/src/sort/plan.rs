@@ -11,9 +11,9 @@ const MIB: u64 = 1 << 20;
 
 /// Bytes of a page: below, entries and records waste too much; above, a page does not fit the
 /// processor's second cache.
-const PAGE: (u64, u64) = (16 * KIB, 4 * MIB);
+const PAGE: (u64, u64) = (16 * KIB, 2 * MIB);
 /// Bytes of a read buffer. Lines that are longer cost a run each.
-const READ: (u64, u64) = (16 * KIB, MIB);
+const READ: (u64, u64) = (16 * KIB, 256 * KIB);
 /// Bytes of the output buffer.
 const OUTPUT: (u64, u64) = (16 * KIB, MIB);
 /// Bytes of a block of a spill file.
