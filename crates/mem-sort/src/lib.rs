@@ -85,9 +85,9 @@ mod stats;
 pub use error::SortError;
 pub use long_record::LongRecord;
 pub use merger::Merger;
-pub use part::MergePart;
 pub use options::{MergeOptions, SorterOptions};
 pub use order::Order;
+pub use part::MergePart;
 pub use run::Run;
 pub use shuffle::{
     ChecksumAlgorithm, LongShuffleRecord, PartitionReader, Partitioner, ShuffleError,

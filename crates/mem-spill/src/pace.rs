@@ -100,7 +100,8 @@ mod tests {
     fn pace(nanoseconds_of_writing_a_byte: u64) -> Pace {
         let mut pace = Pace::default();
         pace.compressing.add(2000, 1000, 500);
-        pace.writing.add(4000 * nanoseconds_of_writing_a_byte, 4000, 4000);
+        pace.writing
+            .add(4000 * nanoseconds_of_writing_a_byte, 4000, 4000);
         pace
     }
 
@@ -131,7 +132,8 @@ mod tests {
         let mut pace = pace(1);
         assert!(!pace.pays());
         for _ in 0..20 {
-            pace.writing.add(100 * HALVED_AFTER, HALVED_AFTER, HALVED_AFTER);
+            pace.writing
+                .add(100 * HALVED_AFTER, HALVED_AFTER, HALVED_AFTER);
         }
         assert!(pace.pays());
         assert!(pace.writing.bytes < 3 * HALVED_AFTER);

@@ -34,7 +34,9 @@ pub(super) fn run(report: &mut Report) {
 }
 
 fn measure(report: &mut Report) -> io::Result<()> {
-    let beside = [AT_LIMIT, ANY, COPIES].iter().any(|case| report.wants(case));
+    let beside = [AT_LIMIT, ANY, COPIES]
+        .iter()
+        .any(|case| report.wants(case));
     if !beside && !report.wants(DOUBLED) {
         return Ok(());
     }
@@ -85,7 +87,10 @@ fn beside_others(report: &mut Report, files: &Files, input: &Path) -> io::Result
     let mut others = Vec::new();
     for peer in Peer::all(report, files) {
         let output = files.path(&format!("{}.out", peer.name()));
-        let (name, program) = (peer.label().to_owned(), peer.sorts(files, input, &output, LIMIT));
+        let (name, program) = (
+            peer.label().to_owned(),
+            peer.sorts(files, input, &output, LIMIT),
+        );
         others.push((Contestant::new(name, program), output));
     }
     let mut copies = Vec::new();
@@ -108,7 +113,12 @@ fn beside_others(report: &mut Report, files: &Files, input: &Path) -> io::Result
     Ok(())
 }
 
-fn hearth(files: &Files, input: &Path, output: &Path, limit: u64) -> impl Fn() -> Program + 'static {
+fn hearth(
+    files: &Files,
+    input: &Path,
+    output: &Path,
+    limit: u64,
+) -> impl Fn() -> Program + 'static {
     let (program, input) = (files.hearth(), input.to_owned());
     let (output, temp) = (output.to_owned(), files.directory().to_owned());
     move || {
@@ -141,7 +151,10 @@ fn judge(
     others: &[(Contestant, std::path::PathBuf)],
     copied: Duration,
 ) {
-    let mut resident = format!("sort: resident at most: hearth {} MiB", ours.peak_bytes / MIB);
+    let mut resident = format!(
+        "sort: resident at most: hearth {} MiB",
+        ours.peak_bytes / MIB
+    );
     for (other, _) in others {
         resident += &format!(", {} {} MiB", other.name, other.peak_bytes / MIB);
     }
@@ -155,7 +168,11 @@ fn judge(
         }
     };
     let peers = || others.iter().map(|(other, _)| other);
-    row(AT_LIMIT, &mut peers().filter(|peer| peer.peak_bytes < 2 * LIMIT), 0.6);
+    row(
+        AT_LIMIT,
+        &mut peers().filter(|peer| peer.peak_bytes < 2 * LIMIT),
+        0.6,
+    );
     row(ANY, &mut peers(), 1.0);
     if report.wants(COPIES) {
         let copied = ("read and write, 1 MiB at a time", copied);

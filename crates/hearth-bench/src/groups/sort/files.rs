@@ -60,7 +60,9 @@ impl Files {
             .stdout(File::create(&unfinished)?)
             .status()?;
         if !generated.success() {
-            return Err(io::Error::other(format!("the input could not be made: {generated}")));
+            return Err(io::Error::other(format!(
+                "the input could not be made: {generated}"
+            )));
         }
         fs::rename(&unfinished, &input)?;
         Ok(input)

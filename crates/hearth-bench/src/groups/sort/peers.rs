@@ -86,7 +86,9 @@ impl Peer {
 fn gnu_version() -> Option<String> {
     let said = Program::new("sort").args(["--version"]).output().ok()?;
     let first = said.lines().next()?;
-    first.strip_prefix("sort (GNU coreutils) ").map(ToOwned::to_owned)
+    first
+        .strip_prefix("sort (GNU coreutils) ")
+        .map(ToOwned::to_owned)
 }
 
 /// A virtual environment with the wheels; made where it is not there yet. Gives its Python.
@@ -98,7 +100,10 @@ fn environment(files: &Files) -> std::io::Result<PathBuf> {
     let made = environment.join(wheels.join(" "));
     if !made.exists() {
         let venv = ["-m", "venv", "--clear"];
-        Program::new("python3").args(venv).args([&environment]).run()?;
+        Program::new("python3")
+            .args(venv)
+            .args([&environment])
+            .run()?;
         let install = ["-m", "pip", "install", "--quiet", "--only-binary", ":all:"];
         // DataFusion hands its results over as pyarrow's.
         Program::new(&python)

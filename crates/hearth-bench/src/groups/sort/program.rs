@@ -74,7 +74,10 @@ impl Program {
             let said = String::from_utf8_lossy(&output.stderr);
             let last = said.lines().last().unwrap_or_default();
             let name = Path::new(&name).display();
-            return Err(io::Error::other(format!("{name}: {}: {last}", output.status)));
+            return Err(io::Error::other(format!(
+                "{name}: {}: {last}",
+                output.status
+            )));
         }
         let said = String::from_utf8_lossy(&output.stdout);
         let seconds = said.lines().last().and_then(|line| line.parse().ok());
@@ -109,7 +112,9 @@ fn watch(child: Child) -> io::Result<(Output, u64)> {
 
 fn peak_resident_bytes(status: &str) -> Option<u64> {
     let status = fs::read_to_string(status).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     kibibytes.checked_mul(1024)
 }
