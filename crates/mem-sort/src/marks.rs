@@ -133,3 +133,72 @@ pub(crate) fn bounds<'a>(
     }
     bounds
 }
+
+#[cfg(test)]
+mod tests {
+    use mem_spill::testing::FaultyFiles;
+    use mem_spill::{Codec, Encoder, SpillDirs, SpillOptions, SpillWriter};
+
+    use super::*;
+
+    /// Marks at the records `from..to`, of four digits and a tail, each at the end of a block.
+    fn marks(most: usize, numbers: std::ops::Range<u64>) -> Marks {
+        let dirs = SpillDirs::with_provider(vec!["a".into()], FaultyFiles::default()).unwrap();
+        let options = SpillOptions::new(Codec::None, 1 << 10).unwrap();
+        let mut encoder = Encoder::new(options, vec![0; options.write_buffer_bytes()]).unwrap();
+        let mut file = dirs.create().unwrap();
+        let mut writer = SpillWriter::new(&mut file, &mut encoder);
+        let mut marks = Marks::new(most);
+        for number in numbers.clone() {
+            let record = format!("{number:04} and more that is not kept");
+            if marks.is_due(writer.blocks(), 2) {
+                let before = number - numbers.start;
+                let place = writer.place();
+                marks.add(place, (before, 10 * before), (2, record.as_bytes()));
+            }
+            writer.append(&[0; 1000]).unwrap();
+        }
+        marks
+    }
+
+    #[test]
+    fn there_are_never_more_than_allowed_and_they_lie_equally_far_apart() {
+        for most in [2, 3, 8, 16] {
+            let marks = marks(most, 0..100);
+            assert!((most / 2..=most).contains(&marks.marks.len()));
+            let records: Vec<_> = marks.marks.iter().map(|mark| mark.records).collect();
+            assert_eq!(records[0], 0);
+            let spacing: Vec<_> = records.windows(2).map(|two| two[1] - two[0]).collect();
+            assert!(
+                spacing.iter().all(|each| each.abs_diff(spacing[0]) <= 5),
+                "{records:?}"
+            );
+        }
+        assert!(marks(0, 0..100).is_empty() && marks(1, 0..100).is_empty());
+    }
+
+    #[test]
+    fn a_record_of_which_not_enough_is_kept_comes_not_before_the_bound_for_sure() {
+        let marks = marks(16, 0..10);
+        let before = |order, bound: &[u8]| marks.last_before(order, bound).map(|mark| mark.records);
+        assert_eq!(before(Order::Ascending, b"0004 and zzz"), Some(4));
+        assert_eq!(before(Order::Ascending, b"0004 and more"), Some(3));
+        assert_eq!(before(Order::Ascending, b"0000"), None);
+        assert_eq!(before(Order::Ascending, b"z"), Some(9));
+        assert_eq!(before(Order::Descending, b"z"), None);
+    }
+
+    #[test]
+    fn bounds_divide_the_work_of_several_runs() {
+        let (low, high) = (marks(16, 0..10), marks(16, 10..20));
+        let runs = || [(&low, (10, 100)), (&high, (10, 100))].into_iter();
+        let of = |parts| bounds(Order::Ascending, parts, runs());
+        assert_eq!(of(1).len(), 0);
+        let halves = of(2);
+        assert_eq!(halves.len(), 1);
+        assert!(halves[0].starts_with(b"0010"));
+        assert_eq!(of(4).len(), 3);
+        assert!(of(100).len() < 20);
+        assert!(bounds(Order::Descending, 3, [].into_iter()).is_empty());
+    }
+}

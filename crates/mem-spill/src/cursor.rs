@@ -7,6 +7,10 @@ use crate::file::{Segment, SharedFile};
 use crate::frame::{Expected, HEADER_LEN, Header, HeaderBytes, Stored};
 use std::sync::Arc;
 
+/// How much the system is told to fetch at a time: large enough for a disk, small enough that what
+/// hundreds of readers have fetched stays in memory.
+const FETCH_BYTES: u64 = 256 << 10;
+
 /// A position in a segment. It moves on only when a block was read without fault, so that a read
 /// that failed can be tried again.
 #[derive(Debug)]
@@ -24,8 +28,10 @@ pub(crate) struct Cursor {
     /// The header at `position`, when it came with the block before it, not checked yet; or from
     /// an attempt that failed later.
     next: Option<HeaderBytes>,
-    /// Whether the system is told to fetch the next block after each.
+    /// Whether the system is told to fetch blocks before they are read.
     pub(crate) fetch_next: bool,
+    /// Up to where it was told so.
+    advised: u64,
 }
 
 /// Where a block's payload is, and what to read with it.
@@ -54,6 +60,7 @@ impl Cursor {
             },
             next: None,
             fetch_next: true,
+            advised: 0,
         }
     }
 
@@ -150,9 +157,12 @@ impl Cursor {
         self.expected.number = header.number + 1;
         self.read += 1;
         self.next = next;
-        if self.fetch_next {
-            let length = (self.block_bytes() as u64).min(self.end - self.position);
-            self.file.will_need(self.position, length);
+        let wanted = self.position.saturating_add(self.block_bytes() as u64);
+        if self.fetch_next && self.advised < wanted.min(self.end) {
+            let from = self.advised.max(self.position);
+            let length = (self.end - from).min(FETCH_BYTES.max(wanted - from));
+            self.file.will_need(from, length);
+            self.advised = from + length;
         }
     }
 

@@ -1,10 +1,11 @@
 //! Inputs that are out of the ordinary.
 
 use std::fs;
+use std::io::{Seek, SeekFrom, Write};
 
 use tempfile::TempDir;
 
-use crate::support::{Random, run, sorted, stdout, text, write};
+use crate::support::{Random, hearth, run, sorted, stdout, text, write};
 
 fn check(name: &str, input: &[u8], budgets: &[&str]) {
     let directory = TempDir::new().unwrap();
@@ -87,4 +88,29 @@ fn the_output_may_be_an_input() {
     stdout(run(&directory, "sort -S 300k -o both both other"));
     let all = [&input[..], b"one more\n"].concat();
     assert!(fs::read(&path).unwrap() == sorted(&all, b'\n', false, false));
+}
+
+/// A file is written by several threads, wherever in it the output begins; a file that is appended to
+/// can't be.
+#[test]
+fn standard_output_may_be_a_file_that_others_write_to_as_well() {
+    let directory = TempDir::new().unwrap();
+    let input = text(2_000_000, 14);
+    write(&directory, "in", &input);
+    let expected = sorted(&input, b'\n', false, false);
+    for append in [false, true] {
+        let path = write(&directory, "out", b"head\n");
+        let mut options = fs::OpenOptions::new();
+        let mut output = options.write(true).append(append).open(&path).unwrap();
+        output.seek(SeekFrom::End(0)).unwrap();
+        let arguments = "sort -S 1m --tasks 2 in".split_whitespace();
+        let mut command = hearth(arguments);
+        command
+            .current_dir(&directory)
+            .stdout(output.try_clone().unwrap());
+        assert!(command.status().unwrap().success());
+        output.write_all(b"tail\n").unwrap();
+        let all = [b"head\n", &expected[..], b"tail\n"].concat();
+        assert!(fs::read(&path).unwrap() == all, "{append}");
+    }
 }

@@ -102,6 +102,66 @@ fn pages_of_several_sorters_are_merged_where_they_are() {
 }
 
 #[test]
+fn a_merge_is_divided_into_parts_of_about_the_same_size() {
+    let records = numbers(20_000);
+    for order in [Order::Ascending, Order::Descending] {
+        let mut bench = Bench::new(2048 * KIB, 64 * KIB);
+        bench.sorter.order = order;
+        bench.sorter.marks = 16;
+        bench.sorter.page_runs_max = 1000;
+        bench.sorter.force_spill_records = 3000;
+        let task = bench.task(1);
+        let mut sorter = bench.new_sorter(&task);
+        for record in &records {
+            sorter.insert(record, &Wait::default()).unwrap();
+        }
+        let runs = sorter.into_runs().unwrap();
+        let options = bench.merge_options();
+        let mut merger = Merger::new(&task, bench.dirs.clone(), options).unwrap();
+        let parts = merger.split(runs, 4, &Wait::default()).unwrap();
+        assert_eq!(parts.len(), 4);
+        let mut merged = Vec::new();
+        // In any order: each is a merge of its own.
+        for mut part in parts.into_iter().rev() {
+            let before = part.begin().unwrap();
+            let mut of_part = Vec::new();
+            part.merge(collect(&mut of_part)).unwrap();
+            assert!((3000..7000).contains(&of_part.len()), "{}", of_part.len());
+            assert_eq!(
+                before.0,
+                (records.len() - merged.len() - of_part.len()) as u64
+            );
+            of_part.append(&mut merged);
+            merged = of_part;
+        }
+        assert!(merged == expected(&records, order, false));
+        drop(merger);
+        drop(task);
+        bench.check_nothing_left();
+    }
+}
+
+#[test]
+fn a_merge_is_not_divided_where_memory_is_short_or_a_run_has_no_marks() {
+    let records = numbers(2000);
+    for (budget, marks, divided) in [(2048, 4, true), (300, 4, false), (2048, 0, false)] {
+        let mut bench = Bench::new(budget * KIB, 4 * KIB);
+        bench.sorter.marks = marks;
+        let runs = runs(&bench, &records);
+        let task = bench.task(2);
+        let options = bench.merge_options();
+        let mut merger = Merger::new(&task, bench.dirs.clone(), options).unwrap();
+        let parts = merger.split(runs, 2, &Wait::default()).unwrap();
+        assert_eq!(parts.len() == 2, divided, "{budget} KiB, {marks} marks");
+        let mut merged = Vec::new();
+        for part in parts {
+            part.merge(collect(&mut merged)).unwrap();
+        }
+        assert!(merged == expected(&records, Order::Ascending, false));
+    }
+}
+
+#[test]
 fn nothing_is_merged_to_nothing() {
     let bench = Bench::new(64 * KIB, 4 * KIB);
     assert!(bench.merge(Vec::new()).unwrap().is_empty());

@@ -43,6 +43,9 @@ struct Case {
     unique: bool,
     fan_in_max: Option<usize>,
     force_spill_records: u64,
+    page_runs_max: usize,
+    marks: usize,
+    parts: usize,
     records: Vec<Vec<u8>>,
 }
 
@@ -55,10 +58,12 @@ fn case() -> impl Strategy<Value = Case> {
         prop_oneof![Just(u64::MAX), 1..500_u64],
     );
     let records = prop::collection::vec(record(), 0..700);
-    (sizes, limits, codec, order, any::<bool>(), records).prop_map(
+    let parts = (0_usize..30, 0_usize..9, 1_usize..6);
+    (sizes, limits, parts, codec, order, any::<bool>(), records).prop_map(
         |(
             (budget, page, block),
             (fan_in_max, force_spill_records),
+            (page_runs_max, marks, parts),
             codec,
             order,
             unique,
@@ -73,6 +78,9 @@ fn case() -> impl Strategy<Value = Case> {
                 unique,
                 fan_in_max,
                 force_spill_records,
+                page_runs_max,
+                marks,
+                parts,
                 records,
             }
         },
@@ -85,7 +93,10 @@ fn bench(case: &Case) -> Bench {
     bench.sorter.order = case.order;
     bench.sorter.unique = case.unique;
     bench.sorter.force_spill_records = case.force_spill_records;
+    bench.sorter.page_runs_max = case.page_runs_max;
+    bench.sorter.marks = case.marks;
     bench.fan_in_max = case.fan_in_max;
+    bench.parts = case.parts;
     bench
 }
 

@@ -38,6 +38,8 @@ pub(crate) struct Bench {
     pub(crate) dirs: SpillDirs,
     pub(crate) sorter: SorterOptions,
     pub(crate) fan_in_max: Option<usize>,
+    /// Parts of the last merge, where it can be divided.
+    pub(crate) parts: usize,
 }
 
 impl Bench {
@@ -57,6 +59,7 @@ impl Bench {
                 ..SorterOptions::default()
             },
             fan_in_max: None,
+            parts: 1,
         }
     }
 
@@ -74,15 +77,29 @@ impl Bench {
             unique: self.sorter.unique,
             spill: self.sorter.spill,
             fan_in_max: self.fan_in_max,
+            marks: self.sorter.marks,
             ..MergeOptions::default()
         }
     }
 
     /// Merges in a task of its own.
     pub(crate) fn merge(&self, runs: Vec<Run>) -> Result<Vec<Vec<u8>>, SortError> {
-        let mut records = Vec::new();
-        let merger = Merger::new(&self.task(100), self.dirs.clone(), self.merge_options())?;
-        merger.merge(runs, &Wait::default(), collect(&mut records))?;
+        let mut records: Vec<Vec<u8>> = Vec::new();
+        let wait = Wait::default();
+        let mut merger = Merger::new(&self.task(100), self.dirs.clone(), self.merge_options())?;
+        if self.parts == 1 {
+            merger.merge(runs, &wait, collect(&mut records))?;
+            return Ok(records);
+        }
+        let parts = merger.split(runs, self.parts, &wait)?;
+        assert!(parts.len() <= self.parts);
+        for mut part in parts {
+            let before = part.begin()?;
+            let bytes: usize = records.iter().map(Vec::len).sum();
+            // Repetitions that were left out have been counted there.
+            assert!(self.sorter.unique || before == (records.len() as u64, bytes as u64));
+            part.merge(collect(&mut records))?;
+        }
         Ok(records)
     }
 

@@ -1,9 +1,9 @@
 //! What is written comes back.
 
 use crate::support::{
-    CODECS, block, bytes, decoders, drain, in_memory, reader, reader_ahead, seeded, write,
+    CODECS, block, bytes, decoders, drain, encoder, in_memory, reader, reader_ahead, seeded, write,
 };
-use mem_spill::{Codec, Decoders, ReadAhead, SpillError, SpillOptions, SpillReader};
+use mem_spill::{Codec, Decoders, ReadAhead, SpillError, SpillOptions, SpillReader, SpillWriter};
 use proptest::prelude::{Strategy, any, prop, proptest};
 use std::io::{BufRead, Read};
 
@@ -48,6 +48,55 @@ proptest! {
                 assert!(read == data);
             }
         }
+    }
+}
+
+#[test]
+fn a_segment_is_read_from_any_place_that_was_noted() {
+    for codec in CODECS {
+        let (_, dirs) = in_memory();
+        let options = SpillOptions::new(codec, 1024).unwrap();
+        let mut file = dirs.create().unwrap();
+        write(&mut file, options, b"another segment before it", 10).unwrap();
+        let data = bytes(5, 9, 20_000);
+        let mut encoder = encoder(options);
+        let mut writer = SpillWriter::new(&mut file, &mut encoder);
+        let mut places = Vec::new();
+        for piece in data.chunks(331) {
+            places.push(writer.place());
+            let room = writer.room();
+            let taken = room.len().min(piece.len());
+            room[..taken].copy_from_slice(&piece[..taken]);
+            writer.fill_up(taken).unwrap();
+            writer.append(&piece[taken..]).unwrap();
+        }
+        let segment = writer.finish().unwrap();
+        for (index, place) in places.into_iter().enumerate() {
+            assert_eq!(place.bytes(), 331 * index as u64);
+            let rest = segment.rest(place);
+            let threads = ReadAhead::start(1).unwrap();
+            for mut reader in [reader(&rest), reader_ahead(&rest, &threads)] {
+                reader.fill_buf().unwrap();
+                reader.consume(place.within());
+                let mut read = reader.unread().to_vec();
+                let (later, error) = drain(reader);
+                assert!(error.is_none(), "{error:?}");
+                read.extend_from_slice(&later);
+                assert!(read == data[331 * index..]);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_compressed_only_where_that_is_faster_comes_back() {
+    for codec in CODECS {
+        let (_, dirs) = in_memory();
+        let options = SpillOptions::new(codec, 1024).unwrap().only_where_faster();
+        let data = bytes(6, 2, 300_000);
+        let segment = write(&mut dirs.create().unwrap(), options, &data, 999).unwrap();
+        let (read, error) = drain(reader(&segment));
+        assert!(error.is_none() && read == data, "{codec}");
     }
 }
 
