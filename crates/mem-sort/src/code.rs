@@ -105,7 +105,8 @@ pub(crate) fn contest(order: Order, code: u64, a: &[u8], b: &[u8]) -> (Ordering,
         _ => return (Ordering::Equal, DUPLICATE),
     };
     let common = common + common_prefix(&a[common..], &b[common..]);
-    let compared = order.compare(&a[common..], &b[common..]);
+    // The first byte in which they differ; whoever has none there is the beginning of the other.
+    let compared = order.apply(a.get(common).cmp(&b.get(common)));
     let loser_code = match compared {
         Ordering::Less => code_at(order, b, common),
         Ordering::Greater => code_at(order, a, common),

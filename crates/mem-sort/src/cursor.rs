@@ -16,7 +16,9 @@ use crate::run::{Form, HEADER_BYTES_MAX, Run, take_varint};
 pub(crate) struct RunCursor<B: Buffer> {
     reader: SpillReader<B>,
     record: B,
-    /// Bytes of the run's longest record: as many of the buffer are used.
+    /// Where in the buffer the record is.
+    start: usize,
+    /// Bytes of the run's longest record.
     longest: usize,
     /// Bytes of the current record.
     length: usize,
@@ -32,12 +34,18 @@ pub(crate) struct RunCursor<B: Buffer> {
 }
 
 impl<B: Buffer> RunCursor<B> {
-    /// A cursor before the first record of `run`. `record` has room for the longest.
-    pub(crate) fn new(run: &Run, order: Order, reader: SpillReader<B>, record: B) -> Self {
-        let room = record.as_ref().len();
+    /// A cursor before the first record of `run`. `record` has room for the longest from `start` on.
+    pub(crate) fn new(
+        run: &Run,
+        order: Order,
+        reader: SpillReader<B>,
+        (record, start): (B, usize),
+    ) -> Self {
+        let room = record.as_ref().len().saturating_sub(start);
         Self {
             reader,
             record,
+            start,
             longest: usize::try_from(run.longest).map_or(room, |longest| longest.min(room)),
             length: 0,
             left: run.records,
@@ -56,13 +64,14 @@ impl<B: Buffer> RunCursor<B> {
         mark: &Mark,
         order: Order,
         reader: SpillReader<B>,
-        record: B,
+        room: (B, usize),
     ) -> Self {
-        let mut cursor = Self::new(run, order, reader, record);
+        let mut cursor = Self::new(run, order, reader, room);
         cursor.left = run.records.saturating_sub(mark.records);
         cursor.skip = mark.place.within();
         cursor.length = mark.start.len().min(cursor.longest);
-        cursor.record.as_mut()[..cursor.length].copy_from_slice(&mark.start[..cursor.length]);
+        let length = cursor.length;
+        cursor.record.as_mut()[cursor.start..][..length].copy_from_slice(&mark.start[..length]);
         cursor
     }
 
@@ -73,7 +82,7 @@ impl<B: Buffer> RunCursor<B> {
 
     /// The current record; nothing before the first and after the last.
     pub(crate) fn record(&self) -> &[u8] {
-        &self.record.as_ref()[..self.length]
+        &self.record.as_ref()[self.start..][..self.length]
     }
 
     /// The code that the current record would have as the first of all.
@@ -104,7 +113,7 @@ impl<B: Buffer> RunCursor<B> {
             && common + more <= self.longest
         {
             let same = more == 0 && common == self.length;
-            copy_front(&mut self.record.as_mut()[common..], rest, more);
+            copy_front(&mut self.record.as_mut()[self.start + common..], rest, more);
             self.reader.consume(2 + more);
             self.left -= 1;
             self.length = common + more;
@@ -188,7 +197,7 @@ impl<B: Buffer> RunCursor<B> {
     /// Reads the bytes of the record from `start` to `end`.
     #[inline]
     fn fill(&mut self, start: usize, end: usize) -> Result<(), SortError> {
-        let mut room = &mut self.record.as_mut()[start..end];
+        let mut room = &mut self.record.as_mut()[self.start..][start..end];
         while !room.is_empty() {
             let ready = self.reader.fill_buf().map_err(into_spill_error)?;
             if ready.is_empty() {

@@ -14,6 +14,13 @@ use crate::run::Run;
 /// As many runs as this are waited for; more are merged only where memory is free.
 const NEEDED: usize = 2;
 
+/// Blocks of so many bytes, beside which it does not matter what a record's buffer has too much.
+const STAGGERED_FROM: u64 = 16 << 10;
+/// Bytes from one place for a record to the next, and how many places there are: less than a page of
+/// memory.
+const STEP_BYTES: usize = 448;
+const STEPS: usize = 8;
+
 /// What of each run a group merges: the records from `first` on, and before `end`; both in order.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Range<'a> {
@@ -137,8 +144,10 @@ impl Group {
         let Some(block) = buffer(block_bytes)? else {
             return Ok(false);
         };
-        let record = match buffer(run.longest.saturating_add(SLACK)) {
-            Ok(Some(record)) => record,
+        let start = self.record_start(block_bytes);
+        let room = run.longest.saturating_add(SLACK);
+        let record = match buffer(room.saturating_add(start as u64)) {
+            Ok(Some(record)) => (record, start),
             Ok(None) => return Ok(false),
             Err(source) if run.longest > block_bytes && is_shortage(&source) => {
                 return Err(SortError::RecordTooLong {
@@ -166,6 +175,16 @@ impl Group {
             }
         });
         Ok(true)
+    }
+
+    /// Where in its buffer the next run has its record. Buffers begin where pages of memory do; were all
+    /// records there, the few places that a cache has for such addresses would be all that it had for
+    /// them.
+    fn record_start(&self, block_bytes: u64) -> usize {
+        match block_bytes {
+            ..STAGGERED_FROM => 0,
+            _ => self.count() % STEPS * STEP_BYTES,
+        }
     }
 
     /// The number of runs.

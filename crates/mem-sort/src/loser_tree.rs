@@ -5,6 +5,8 @@
 //! on that path lost to the winner in the end, so that their codes (see [`code`](crate::code)) and
 //! the code of the winner's successor have the same base.
 
+use std::hint::select_unpredictable;
+
 use crate::code::{DUPLICATE, EXHAUSTED, contest};
 use crate::order::Order;
 
@@ -92,11 +94,13 @@ impl LoserTree {
             self.play_even(winner, loser, heads);
             return;
         }
-        // Written so that it needs no branch: who wins can't be foreseen.
+        // Who wins can't be foreseen: two that change places, or do not, are faster than a branch.
         let (a, b) = (*winner, *loser);
         let a_first = a.code < b.code;
-        *winner = if a_first { a } else { b };
-        *loser = if a_first { b } else { a };
+        winner.code = a.code.min(b.code);
+        loser.code = a.code.max(b.code);
+        winner.sequence = select_unpredictable(a_first, a.sequence, b.sequence);
+        loser.sequence = select_unpredictable(a_first, b.sequence, a.sequence);
     }
 
     /// The same where the codes are the same.

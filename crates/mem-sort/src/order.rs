@@ -17,9 +17,15 @@ impl Order {
     /// Compares two records: `Less` where `a` comes first.
     #[must_use]
     pub fn compare(self, a: &[u8], b: &[u8]) -> Ordering {
+        self.apply(a.cmp(b))
+    }
+
+    /// This order of two that compare so in ascending order.
+    #[inline]
+    pub(crate) fn apply(self, ascending: Ordering) -> Ordering {
         match self {
-            Self::Ascending => a.cmp(b),
-            Self::Descending => b.cmp(a),
+            Self::Ascending => ascending,
+            Self::Descending => ascending.reverse(),
         }
     }
 }
