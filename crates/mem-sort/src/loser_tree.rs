@@ -53,10 +53,8 @@ impl LoserTree {
             sequence: index_u32(index),
         }));
         for node in (1..count).rev() {
-            let (mut winner, mut loser) = (winners[2 * node], winners[2 * node + 1]);
-            tree.play(&mut winner, &mut loser, heads);
-            winners[node] = winner;
-            tree.nodes[node] = loser;
+            let (left, right) = (winners[2 * node], winners[2 * node + 1]);
+            (winners[node], tree.nodes[node]) = tree.play(left, right, heads);
         }
         tree.nodes[0] = winners.get(1).copied().unwrap_or(nobody);
         tree
@@ -78,47 +76,47 @@ impl LoserTree {
         let mut winner = Player { code, sequence };
         let mut node = (sequence as usize + self.nodes.len()) / 2;
         while node > 0 {
-            let mut loser = self.nodes[node];
-            self.play(&mut winner, &mut loser, heads);
-            self.nodes[node] = loser;
+            (winner, self.nodes[node]) = self.play(winner, self.nodes[node], heads);
             node /= 2;
         }
         self.nodes[0] = winner;
     }
 
-    /// Has the first of two be the one that comes first. The code of the other one is brought up to
-    /// date.
+    /// The winner and the loser of two; the loser's code is brought up to date.
     #[inline]
-    fn play(&self, winner: &mut Player, loser: &mut Player, heads: &impl Heads) {
-        if winner.code == loser.code {
-            self.play_even(winner, loser, heads);
-            return;
+    fn play(&self, a: Player, b: Player, heads: &impl Heads) -> (Player, Player) {
+        if a.code == b.code {
+            return self.play_even(a, b, heads);
         }
         // Who wins can't be foreseen: two that change places, or do not, are faster than a branch.
-        let (a, b) = (*winner, *loser);
         let a_first = a.code < b.code;
-        winner.code = a.code.min(b.code);
-        loser.code = a.code.max(b.code);
-        winner.sequence = select_unpredictable(a_first, a.sequence, b.sequence);
-        loser.sequence = select_unpredictable(a_first, b.sequence, a.sequence);
+        let winner = Player {
+            code: a.code.min(b.code),
+            sequence: select_unpredictable(a_first, a.sequence, b.sequence),
+        };
+        let loser = Player {
+            code: a.code.max(b.code),
+            sequence: select_unpredictable(a_first, b.sequence, a.sequence),
+        };
+        (winner, loser)
     }
 
     /// The same where the codes are the same.
     #[inline(never)]
-    fn play_even(&self, winner: &mut Player, loser: &mut Player, heads: &impl Heads) {
-        if loser.sequence < winner.sequence {
-            std::mem::swap(winner, loser);
+    fn play_even(&self, a: Player, b: Player, heads: &impl Heads) -> (Player, Player) {
+        let (a, b) = match a.sequence < b.sequence {
+            true => (a, b),
+            false => (b, a),
+        };
+        if matches!(a.code, DUPLICATE | EXHAUSTED) {
+            return (a, b);
         }
-        if matches!(winner.code, DUPLICATE | EXHAUSTED) {
-            return;
+        let record = |player: Player| heads.record(player.sequence as usize);
+        let (ordering, code) = contest(self.order, a.code, record(a), record(b));
+        match ordering.is_gt() {
+            true => (b, Player { code, ..a }),
+            false => (a, Player { code, ..b }),
         }
-        let record = |player: &Player| heads.record(player.sequence as usize);
-        let (first, second) = (record(winner), record(loser));
-        let (ordering, loser_code) = contest(self.order, winner.code, first, second);
-        if ordering.is_gt() {
-            std::mem::swap(winner, loser);
-        }
-        loser.code = loser_code;
     }
 }
 

@@ -17,7 +17,7 @@ const BEYOND: usize = 8;
 pub(crate) const MARK_BYTES: usize = size_of::<Mark>() + COMMON_MAX / 2 + BEYOND;
 
 /// What merging a record takes, as the time that copying so many bytes of it takes.
-const RECORD_WORK: u64 = 200;
+const RECORD_WORK: u64 = 50;
 
 /// A place in a run.
 #[derive(Debug, Clone)]

@@ -85,7 +85,11 @@ fn beside_others(report: &mut Report, files: &Files, input: &Path) -> io::Result
     let output = files.path("hearth.out");
     let mut ours = Contestant::new("hearth".to_owned(), hearth(files, input, &output, LIMIT));
     let mut others = Vec::new();
-    for peer in Peer::all(report, files) {
+    let peers = match [AT_LIMIT, ANY].iter().any(|case| report.wants(case)) {
+        true => Peer::all(report, files),
+        false => Vec::new(),
+    };
+    for peer in peers {
         let output = files.path(&format!("{}.out", peer.name()));
         let (name, program) = (
             peer.label().to_owned(),
