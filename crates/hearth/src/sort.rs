@@ -2,8 +2,9 @@
 //!
 //! The way of a line: [`input`] hands chunks of whole lines to the tasks; each task's [`worker`]
 //! inserts them into an external sorter, which spills when its share of the memory is used up; when
-//! all input is read they [`gather`], and what they have is merged by one more task, to which all
-//! memory then belongs, into the [`output`]. [`job`] is all of that in order; [`Plan`] says how large
+//! all input is read they [`gather`], and what they have is [merged](merge) by one more task, to which
+//! all memory then belongs, into the [`output`]: where that is a file, in as many threads as there were
+//! tasks and are processors, each a range of the lines. [`job`] is all of that in order; [`Plan`] says how large
 //! everything is.
 //!
 //! All memory that grows with the budget or the data comes from the memory manager: read buffers,

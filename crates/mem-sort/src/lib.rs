@@ -2,19 +2,23 @@
 //!
 //! - [`ExternalSorter`] takes records in: into pages of its task's memory, and whenever there is no
 //!   more, into a sorted [`Run`] on disk.
-//! - [`Merger`] merges runs, as many at once as memory can be had for, in several passes if need be.
+//! - [`Merger`] merges runs, as many at once as memory can be had for, in several passes if need be;
+//!   the last pass in several threads, each a [range of the records](Merger::split).
 //! - [`ShuffleWriter`] puts records into partitions, in files that [`ShuffleReader`] reads a partition
 //!   at a time.
 //!
 //! Records are bytes, and [`Order`]ed as bytes. Several sorters, each in a task of its own, share one
 //! memory manager; their runs outlive their tasks, so that a merging task can have all the memory.
 //!
-//! It is not: a reader of lines or rows, a parallel sort, or a judge of how much memory a task gets.
+//! It is not: a reader of lines or rows, a starter of threads that sort or merge, or a judge of how
+//! much memory a task gets.
 //!
 //! How it works: records fill a page from the front, 16 bytes for each from the back. A full page is
 //! sorted while it is in the cache, by seven bytes of each record at a time. Everything from there on
 //! is merging, by a tree of losers over offset-value codes, which hold where a record differs from
-//! the one before it: most comparisons are of two integers. Runs are front-coded.
+//! the one before it: most comparisons are of two integers. Runs are front-coded, and remember a few
+//! places to begin reading at. Once memory was short, a full page can become a run by itself, out of
+//! the cache: see [`SorterOptions::page_runs_max`].
 //!
 //! # Example
 //!

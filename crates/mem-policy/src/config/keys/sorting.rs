@@ -41,7 +41,7 @@ pub(crate) const DISK_WRITE_BUFFER: KeyInfo = KeyInfo {
     default: Some("1m"),
     since: "Spark 2.3.0",
     standing: Standing::Effective,
-    about: "Buffer through which a sorter's records go to its spill file.",
+    about: "Buffer through which a sorter's records go to its spill file. In `hearth sort` that is a block: see `hearth.spill.blockSize`.",
 };
 
 pub(crate) const SPILL_COMPRESS: KeyInfo = KeyInfo {
@@ -85,7 +85,7 @@ pub(crate) const INITIAL_BUFFER: KeyInfo = KeyInfo {
     default: Some("4096"),
     since: "Spark 2.1.0",
     standing: Standing::Effective,
-    about: "Entries of a sorter's first pointer array: Spark writes it as a size, and takes it as a count.",
+    about: "Entries of the shuffle sorter's first pointer array: Spark writes it as a size, and takes it as a count. `hearth sort` has no such array.",
 };
 
 pub(crate) const USE_RADIX_SORT: KeyInfo = KeyInfo {
@@ -94,7 +94,7 @@ pub(crate) const USE_RADIX_SORT: KeyInfo = KeyInfo {
     default: Some("true"),
     since: "Spark 2.0.0",
     standing: Standing::Effective,
-    about: "Whether pointers are sorted by radix, which needs as much room again, or by comparison.",
+    about: "Whether the shuffle sorter's pointers are sorted by radix, which needs as much room again, or by comparison. `hearth sort` sorts what is in its pages where it is.",
 };
 
 pub(crate) const FAST_MERGE: KeyInfo = KeyInfo {
@@ -134,7 +134,7 @@ pub(crate) const READER_BUFFER: KeyInfo = KeyInfo {
     default: Some("1m"),
     since: "Spark 2.1.0",
     standing: Standing::Effective,
-    about: "Largest buffer for reading one spill file back.",
+    about: "Largest buffer for reading one spill file back. In `hearth sort` that is a block: see `hearth.spill.blockSize`.",
 };
 
 pub(crate) const READ_AHEAD: KeyInfo = KeyInfo {
