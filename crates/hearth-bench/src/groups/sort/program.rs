@@ -72,10 +72,12 @@ impl Program {
         let (output, peak_bytes) = ran.expect("it was run to be timed")?;
         if !output.status.success() {
             let said = String::from_utf8_lossy(&output.stderr);
-            let last = said.lines().last().unwrap_or_default();
+            let mut lines = said.lines().rev();
+            let last = lines.clone().next().unwrap_or_default();
+            let reason = lines.find(|line| line.contains("Error")).unwrap_or(last);
             let name = Path::new(&name).display();
             return Err(io::Error::other(format!(
-                "{name}: {}: {last}",
+                "{name}: {}: {reason}",
                 output.status
             )));
         }
