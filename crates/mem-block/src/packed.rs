@@ -33,9 +33,10 @@ impl PackedRecordPointer {
     pub const PARTITION_ID_START_BYTE_INDEX: usize = 5;
     /// Last byte of the partition, counted from the least significant.
     pub const PARTITION_ID_END_BYTE_INDEX: usize = 7;
+    /// Lowest bit of the partition, whose highest is the word's.
+    pub const PARTITION_SHIFT: u32 = Self::OFFSET_BITS + PageAddress::PAGE_NUMBER_BITS;
 
     const OFFSET_BITS: u32 = 27;
-    const PARTITION_SHIFT: u32 = Self::OFFSET_BITS + PageAddress::PAGE_NUMBER_BITS;
 
     /// Packs a record's address with its partition.
     ///

@@ -78,6 +78,7 @@ mod options;
 mod order;
 mod page;
 mod part;
+pub mod radix;
 mod records;
 mod run;
 mod run_files;

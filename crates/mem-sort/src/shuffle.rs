@@ -3,7 +3,7 @@
 //! [`ShuffleWriter`] puts a [`ShuffleExternalSorter`] and the merge of its runs together;
 //! [`ShuffleReader`] reads the result.
 //!
-//! - `in_memory_sorter` sorts pointers by partition, by `radix` or by comparison; the records they
+//! - `in_memory_sorter` sorts pointers by partition, by radix or by comparison; the records they
 //!   point to lie in `record_pages`.
 //! - `external_sorter` takes records in, and spills for itself; a `run` is what one spill wrote, to
 //!   the files of `run_space`.
@@ -20,7 +20,6 @@ mod merge;
 mod options;
 mod output;
 mod partitioner;
-mod radix;
 mod reader;
 mod record_pages;
 mod run;
@@ -29,7 +28,7 @@ mod run_space;
 mod spills;
 mod stats;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod writer;
 
 pub use checksum::ChecksumAlgorithm;

@@ -1,19 +1,18 @@
 //! The pointers to the records in memory, sorted by partition.
 
-use std::ops::RangeInclusive;
+use std::ops::Range;
 
 use mem_block::PackedRecordPointer;
 use task_mem::Page;
 
-use super::radix::sort_by_bytes;
+use crate::radix::sort_words;
 
-/// The bytes of a pointer that are the partition.
-const PARTITION_BYTES: RangeInclusive<usize> = PackedRecordPointer::PARTITION_ID_START_BYTE_INDEX
-    ..=PackedRecordPointer::PARTITION_ID_END_BYTE_INDEX;
+/// The bits of a pointer that are the partition.
+const PARTITION_BITS: Range<u32> = PackedRecordPointer::PARTITION_SHIFT..u64::BITS;
 
 /// An array of [`PackedRecordPointer`]s in the task's memory (Spark: `ShuffleInMemorySorter`).
 ///
-/// A part of the array is left free: by radix, words are sorted to and fro between its halves. By
+/// A part of the array is left free: by radix, which is the scratch that sorting needs. By
 /// comparison, Spark's TimSort needs half as many words as there are pointers; sorting in place as
 /// here needs none, but arrays grow at the same records as Spark's.
 ///
@@ -108,11 +107,8 @@ impl ShuffleInMemorySorter {
             pointers.sort_unstable();
             return pointers;
         }
-        let scratch = &mut rest[..count];
-        match sort_by_bytes(pointers, scratch, PARTITION_BYTES) {
-            true => scratch,
-            false => pointers,
-        }
+        sort_words(pointers, rest, PARTITION_BITS, 1);
+        pointers
     }
 
     fn array(&self) -> &Page {
