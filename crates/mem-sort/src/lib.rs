@@ -6,11 +6,12 @@
 //!   the last pass in several threads, each a [range of the records](Merger::split).
 //! - [`ShuffleWriter`] puts records into partitions, in files that [`ShuffleReader`] reads a partition
 //!   at a time.
+//! - [`radix`] sorts pairs and pointers in memory; the sorters above stand on it.
 //!
 //! Records are bytes, and [`Order`]ed as bytes. Several sorters, each in a task of its own, share one
 //! memory manager; their runs outlive their tasks, so that a merging task can have all the memory.
 //!
-//! It is not: a reader of lines or rows, a starter of threads that sort or merge, or a judge of how
+//! It is not: a reader of lines or rows, a starter of threads that merge, or a judge of how
 //! much memory a task gets.
 //!
 //! How it works: records fill a page from the front, 16 bytes for each from the back. A full page is

@@ -42,8 +42,13 @@ pub(super) fn sort_pieces<'a, T: Item + 'a>(
     let Some(first) = pieces.clone().flatten().next() else {
         return;
     };
-    let bits = match T::STABLE {
-        // By all that is left, as there may be too little spare memory for parts.
+    if out.len() <= FEW {
+        copy(pieces, out);
+        insert(out, span);
+        return;
+    }
+    let bits = match T::STABLE && spare.len() < out.len() {
+        // By all that is left, as parts might have to be compared.
         true => span.left,
         false => width(out.len(), BUCKET_BITS, span),
     };

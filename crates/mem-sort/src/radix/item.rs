@@ -104,7 +104,8 @@ impl Digit {
 }
 
 /// Counts the items by their digits. Returns the bits in which any of them differs from `first`.
-#[inline(never)]
+// Inlined, so that who does not need those bits does not pay for them.
+#[inline(always)]
 pub(super) fn count<T: Item>(items: &[T], digit: Digit, counts: &mut [u32], first: T) -> u64 {
     let mut varying = 0;
     for item in items {

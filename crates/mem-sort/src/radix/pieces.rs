@@ -9,7 +9,7 @@ use super::item::{Item, Span, count, scatter, starts};
 /// of two, so that its buckets do not all fall on the same few places of the cache.
 const PIECE_BYTES: usize = 496 << 10;
 /// What a bucket is to have at most, in bytes, if keys are spread evenly.
-const BUCKET_BYTES: usize = 192 << 10;
+const BUCKET_BYTES: usize = 96 << 10;
 /// Most bits that the pieces are spread by.
 const PIECE_BITS: u32 = 11;
 

@@ -12,7 +12,7 @@ const PARTITION_BITS: Range<u32> = PackedRecordPointer::PARTITION_SHIFT..u64::BI
 
 /// An array of [`PackedRecordPointer`]s in the task's memory (Spark: `ShuffleInMemorySorter`).
 ///
-/// A part of the array is left free: by radix, which is the scratch that sorting needs. By
+/// A part of the array is left free: by radix, half of it is the scratch that sorting needs. By
 /// comparison, Spark's TimSort needs half as many words as there are pointers; sorting in place as
 /// here needs none, but arrays grow at the same records as Spark's.
 ///
