@@ -4,8 +4,9 @@ mod files;
 mod peers;
 mod program;
 
+use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use self::files::Files;
@@ -55,21 +56,29 @@ fn measure(report: &mut Report) -> io::Result<()> {
 struct Contestant {
     name: String,
     program: Box<dyn Fn() -> Program>,
+    output: PathBuf,
     times: Vec<Duration>,
     peak_bytes: u64,
 }
 
 impl Contestant {
-    fn new(name: String, program: impl Fn() -> Program + 'static) -> Self {
+    /// Somebody whose program writes to `output`.
+    fn new(name: String, output: &Path, program: impl Fn() -> Program + 'static) -> Self {
         Self {
             name,
             program: Box::new(program),
+            output: output.to_owned(),
             times: Vec::new(),
             peak_bytes: 0,
         }
     }
 
     fn run(&mut self) -> io::Result<()> {
+        // Nobody is to spend time on taking an old output away.
+        match fs::remove_file(&self.output) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
         let Ran { time, peak_bytes } = (self.program)().run()?;
         self.times.push(time);
         self.peak_bytes = self.peak_bytes.max(peak_bytes);
@@ -83,7 +92,8 @@ impl Contestant {
 
 fn beside_others(report: &mut Report, files: &Files, input: &Path) -> io::Result<()> {
     let output = files.path("hearth.out");
-    let mut ours = Contestant::new("hearth".to_owned(), hearth(files, input, &output, LIMIT));
+    let program = hearth(files, input, &output, LIMIT);
+    let mut ours = Contestant::new("hearth".to_owned(), &output, program);
     let mut others = Vec::new();
     let peers = match [AT_LIMIT, ANY].iter().any(|case| report.wants(case)) {
         true => Peer::all(report, files),
@@ -95,7 +105,7 @@ fn beside_others(report: &mut Report, files: &Files, input: &Path) -> io::Result
             peer.label().to_owned(),
             peer.sorts(files, input, &output, LIMIT),
         );
-        others.push((Contestant::new(name, program), output));
+        others.push((Contestant::new(name, &output, program), output));
     }
     let mut copies = Vec::new();
     for _ in 0..ROUNDS {
@@ -138,7 +148,7 @@ fn hearth(
 fn check_the_same(
     report: &mut Report,
     ours: &Path,
-    others: &[(Contestant, std::path::PathBuf)],
+    others: &[(Contestant, PathBuf)],
 ) -> io::Result<()> {
     for (other, output) in others {
         if !files::are_the_same(ours, output)? {
@@ -152,7 +162,7 @@ fn check_the_same(
 fn judge(
     report: &mut Report,
     ours: &Contestant,
-    others: &[(Contestant, std::path::PathBuf)],
+    others: &[(Contestant, PathBuf)],
     copied: Duration,
 ) {
     let mut resident = format!(
@@ -189,7 +199,7 @@ fn doubled(report: &mut Report, files: &Files, input: &Path) -> io::Result<()> {
     let output = files.path("hearth.out");
     let contestant = |input| {
         let program = hearth(files, input, &output, 64 * MIB);
-        Contestant::new("hearth, 1 GB".to_owned(), program)
+        Contestant::new("hearth, 1 GB".to_owned(), &output, program)
     };
     let (mut one, mut two) = (contestant(input), contestant(&twice));
     for _ in 0..ROUNDS {

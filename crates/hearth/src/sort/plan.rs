@@ -212,10 +212,10 @@ fn merge_parts(tasks: u32) -> u64 {
     u64::from(tasks).min(u64::try_from(cores).unwrap_or(1))
 }
 
-/// The most runs that half of the memory is enough to merge at once.
+/// The most runs that three quarters of the memory are enough to merge at once.
 fn page_runs_max(budget: u64, parts: u64, spill: SpillOptions) -> u64 {
     let block = u64::try_from(spill.block_bytes()).unwrap_or(u64::MAX);
-    budget / 2 / parts / block.saturating_add(BESIDE_BLOCK)
+    budget / 4 * 3 / parts / block.saturating_add(BESIDE_BLOCK)
 }
 
 fn spill_options(config: &MemoryConfig, share: u64) -> Result<SpillOptions, PlanError> {
@@ -234,7 +234,7 @@ fn spill_options(config: &MemoryConfig, share: u64) -> Result<SpillOptions, Plan
         .min(sorting.reader_buffer_bytes);
     let block = spill
         .block_size_bytes
-        .unwrap_or_else(|| fraction(share, 1024, BLOCK).min(buffer.max(KIB)));
+        .unwrap_or_else(|| fraction(share, 2048, BLOCK).min(buffer.max(KIB)));
     let block = usize::try_from(block).unwrap_or(usize::MAX);
     let failed = |source| PlanError::Spill {
         key: "hearth.spill.blockSize",
