@@ -39,7 +39,7 @@ fn against_tracked(report: &mut Report, threads: i64) {
         [
             &mut || {
                 together(&mut tasks, |task| {
-                    acquire_and_release(&manager, task.task())
+                    acquire_and_release(&manager, task.task());
                 })
             },
             &mut || {
