@@ -33,11 +33,13 @@ pub(crate) struct Accounts {
 }
 
 impl Accounts {
+    #[inline]
     pub(crate) fn get(&self, task: TaskId) -> Option<&Account> {
         let place = self.place(task)?;
         self.slots.get(place).map(|(_, account)| account)
     }
 
+    #[inline]
     pub(crate) fn get_mut(&mut self, task: TaskId) -> Option<&mut Account> {
         self.recent = self.place(task)?;
         let slot = self.slots.get_mut(self.recent);
@@ -45,6 +47,7 @@ impl Accounts {
     }
 
     /// The task's account; a new one where it has none.
+    #[inline]
     pub(crate) fn of(&mut self, task: TaskId) -> &mut Account {
         self.recent = self.place(task).unwrap_or_else(|| {
             let place = self.slots.len();
@@ -71,6 +74,7 @@ impl Accounts {
         self.slots.iter().map(|(task, account)| (*task, account))
     }
 
+    #[inline]
     fn place(&self, task: TaskId) -> Option<usize> {
         match self.slots.get(self.recent) {
             Some((recent, _)) if *recent == task => Some(self.recent),

@@ -44,6 +44,7 @@ impl Ledger {
     }
 
     /// The request comes; it has taken a credit over under that number, if it has one.
+    #[inline]
     pub(crate) fn arrive(
         &self,
         ask: Ask,
@@ -72,6 +73,7 @@ impl Ledger {
     }
 
     /// `bytes` were granted.
+    #[inline]
     pub(crate) fn granted(self: &Arc<Self>, ask: Ask, bytes: u64, sequence: u64) -> Reservation {
         let (kind, task, mode) = (ask.kind(), ask.task(), ask.mode());
         let event = Event::Grant {

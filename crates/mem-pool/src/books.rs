@@ -64,12 +64,14 @@ impl Books {
 
     /// All of the mode's memory, both pools together.
     #[must_use]
+    #[inline]
     pub fn total(&self) -> u64 {
         self.total
     }
 
     /// Storage memory that execution can't evict.
     #[must_use]
+    #[inline]
     pub fn storage_region(&self) -> u64 {
         self.storage_region
     }
@@ -82,27 +84,32 @@ impl Books {
 
     /// Memory in use outside the ledger that counts against this mode.
     #[must_use]
+    #[inline]
     pub fn unmanaged(&self) -> u64 {
         self.unmanaged
     }
 
     /// The storage pool.
     #[must_use]
+    #[inline]
     pub fn storage(&self) -> &StorageMemoryPool {
         &self.storage
     }
 
     /// The execution pool.
     #[must_use]
+    #[inline]
     pub fn execution(&self) -> &ExecutionMemoryPool {
         &self.execution
     }
 
     /// Granted bytes, both pools together.
+    #[inline]
     pub(crate) fn granted(&self) -> u64 {
         add(self.storage.used(), self.execution.used())
     }
 
+    #[inline]
     pub(crate) fn note_peak(&mut self) {
         self.peak = self.peak.max(self.granted());
     }
@@ -144,6 +151,7 @@ impl Books {
 
     /// Pays what it can of the debt that a lowered limit left, from free memory. To be called
     /// whenever memory falls free.
+    #[inline]
     pub(crate) fn pay_debt(&mut self) {
         if self.debt > 0 {
             self.pay();
@@ -151,6 +159,7 @@ impl Books {
     }
 
     /// Whether memory was opened to waiters since this was last asked.
+    #[inline]
     pub(crate) fn take_opened(&mut self) -> bool {
         std::mem::take(&mut self.opened)
     }

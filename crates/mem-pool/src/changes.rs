@@ -206,6 +206,7 @@ impl Ledger {
     }
 
     /// Makes a step: runs `body` under the lock, and tells the probe.
+    #[inline]
     pub(crate) fn commit<R>(
         &self,
         action: Action,
@@ -225,6 +226,7 @@ impl Ledger {
     /// Runs `body` under the lock, lets it go, and wakes whom `body` had something for. Waking comes
     /// after unlocking, so that the woken find the lock free; so does dropping what left the queue,
     /// and telling the probe of the steps.
+    #[inline]
     pub(crate) fn locked<R>(
         &self,
         body: impl FnOnce(&mut State) -> (R, Option<(Action, ActionOutcome)>),
@@ -245,6 +247,7 @@ impl Ledger {
     }
 
     /// What a transaction left to be done without the lock.
+    #[cold]
     fn see_to(&self, leftover: Leftover) {
         drop((leftover.retired, leftover.retired_slack));
         for waker in leftover.wakers {

@@ -36,12 +36,14 @@ impl ExecutionMemoryPool {
 
     /// Bytes that the pool has.
     #[must_use]
+    #[inline]
     pub fn pool_size(&self) -> u64 {
         self.pool_size
     }
 
     /// Bytes that tasks hold.
     #[must_use]
+    #[inline]
     pub fn used(&self) -> u64 {
         self.used
     }
@@ -49,6 +51,7 @@ impl ExecutionMemoryPool {
     /// Bytes that a request may take now: not used, not kept for the request they were freed for, not
     /// owed to a lowered limit.
     #[must_use]
+    #[inline]
     pub fn free(&self) -> u64 {
         self.pool_size
             .saturating_sub(self.used)
@@ -59,12 +62,14 @@ impl ExecutionMemoryPool {
     /// N: the tasks between which the pool is shared now. A task counts from its first request
     /// until it releases its last byte.
     #[must_use]
+    #[inline]
     pub fn active_tasks(&self) -> u64 {
         self.counted
     }
 
     /// Bytes that `task` holds.
     #[must_use]
+    #[inline]
     pub fn held_by(&self, task: TaskId) -> u64 {
         self.accounts.get(task).map_or(0, |account| account.bytes)
     }
@@ -72,16 +77,21 @@ impl ExecutionMemoryPool {
     /// The 1/2N..1/N rule: a task may hold up to `cap / N` bytes; below `pool_size / 2N` it waits
     /// rather than take less than it asked for. `cap` is what all tasks together could ever have.
     #[must_use]
+    #[inline]
     pub fn share(&self, task: TaskId, bytes: u64, cap: u64) -> Share {
         let tasks = self.counted.max(1);
         let held = self.held_by(task);
-        let max_per_task = cap / tasks;
-        // fault(half-share): replace saturating_mul(2) => saturating_mul(3)
-        let min_per_task = self.pool_size / tasks.saturating_mul(2);
+        // Mostly one task has it all, and divisions are slow.
+        let max_per_task = if tasks == 1 { cap } else { cap / tasks };
         let grant = bytes
             .min(max_per_task.saturating_sub(held))
             .min(self.free());
-        if grant < bytes && add(held, grant) < min_per_task {
+        if grant == bytes {
+            return Share::Grant(grant);
+        }
+        // fault(half-share): replace saturating_mul(2) => saturating_mul(3)
+        let min_per_task = self.pool_size / tasks.saturating_mul(2);
+        if add(held, grant) < min_per_task {
             Share::Wait
         } else {
             Share::Grant(grant)
@@ -104,6 +114,7 @@ impl ExecutionMemoryPool {
     }
 
     /// Makes `task` count in N. True where it did not yet: everybody's share has changed.
+    #[inline]
     pub(crate) fn count_in(&mut self, task: TaskId) -> bool {
         let account = self.accounts.of(task);
         let new = !account.counted;
@@ -149,6 +160,7 @@ impl ExecutionMemoryPool {
     }
 
     /// Charges `bytes`, which are free, to `task`.
+    #[inline]
     pub(crate) fn take(&mut self, task: TaskId, bytes: u64) {
         assert!(bytes <= self.free(), "execution grants only what is free");
         self.used = add(self.used, bytes);
@@ -160,6 +172,7 @@ impl ExecutionMemoryPool {
 
     /// Takes back at most what `task` holds; returns how much that was. A task that holds nothing
     /// any more, and waits for nothing, no longer counts.
+    #[inline]
     pub(crate) fn release(&mut self, task: TaskId, bytes: u64) -> u64 {
         let Some(account) = self.accounts.get_mut(task) else {
             return 0;
@@ -198,6 +211,7 @@ impl ExecutionMemoryPool {
         self.escrow = add(self.escrow, bytes);
     }
 
+    #[inline]
     pub(crate) fn unhold(&mut self, bytes: u64) {
         self.escrow = sub(self.escrow, bytes);
     }
@@ -217,6 +231,7 @@ impl ExecutionMemoryPool {
         self.pool_size = sub(self.pool_size, bytes);
     }
 
+    #[inline]
     fn forget_if_idle(&mut self, task: TaskId) {
         if self.accounts.get(task).is_some_and(Account::is_idle) {
             self.accounts.remove(task);

@@ -254,6 +254,7 @@ impl Ledger {
     }
 
     /// Tells the probe, if there is one. Must be called without a lock.
+    #[inline]
     pub fn tell(&self, sequence: Option<u64>, event: Event) {
         if let Some(probe) = &self.probe {
             probe.record(sequence, &event);

@@ -29,6 +29,7 @@ pub struct Reservation {
 pub struct MergeError;
 
 impl Reservation {
+    #[inline]
     pub(crate) fn new(
         ledger: Arc<Ledger>,
         kind: Kind,

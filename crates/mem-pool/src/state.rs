@@ -117,6 +117,7 @@ impl State {
         }
     }
 
+    #[inline]
     pub(crate) fn books_mut(&mut self, mode: MemoryMode) -> &mut Books {
         match mode {
             MemoryMode::OnHeap => &mut self.books[0],
@@ -125,6 +126,7 @@ impl State {
     }
 
     /// The number of the step that is being made.
+    #[inline]
     pub(crate) fn next_sequence(&mut self) -> u64 {
         self.sequence = add(self.sequence, 1);
         self.sequence
@@ -265,6 +267,7 @@ impl State {
     }
 
     /// Puts the question to the policy until it gives a final answer, and does as it says.
+    #[inline]
     fn examine(&mut self, attempt: &mut Attempt) -> Outcome {
         let credit = std::mem::take(&mut attempt.credit);
         self.books_mut(attempt.mode).execution.unhold(credit);
@@ -308,6 +311,7 @@ impl State {
 
     /// The policy's final answer, which is no shift, and the shift that it wanted before, which is
     /// made.
+    #[inline]
     fn decide(&mut self, attempt: &mut Attempt) -> (Decision, Option<Shift>) {
         let [on_heap, off_heap] = &mut self.books;
         let books = match attempt.mode {
@@ -336,6 +340,7 @@ impl State {
         Arrival::Ended(ended)
     }
 
+    #[inline]
     fn note_grant(&mut self, asked: u64, granted: u64) -> u64 {
         self.counters.grants = add(self.counters.grants, 1);
         self.counters.short_grants = add(self.counters.short_grants, u64::from(granted < asked));

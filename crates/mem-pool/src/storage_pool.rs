@@ -22,12 +22,14 @@ impl StorageMemoryPool {
 
     /// Bytes that the pool has.
     #[must_use]
+    #[inline]
     pub fn pool_size(&self) -> u64 {
         self.pool_size
     }
 
     /// Bytes that blocks hold, unroll memory included.
     #[must_use]
+    #[inline]
     pub fn used(&self) -> u64 {
         self.used
     }
@@ -35,6 +37,7 @@ impl StorageMemoryPool {
     /// Bytes that a request may take now: not used, not kept for a request whose eviction runs, not
     /// owed to a lowered limit.
     #[must_use]
+    #[inline]
     pub fn free(&self) -> u64 {
         self.pool_size
             .saturating_sub(self.used)

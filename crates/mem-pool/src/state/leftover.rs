@@ -22,6 +22,7 @@ pub(crate) struct Leftover {
 
 impl Leftover {
     /// What there is, if anything.
+    #[inline]
     pub(crate) fn take(&mut self) -> Option<Self> {
         let nothing = self.wakers.is_empty()
             && self.retired.is_empty()

@@ -12,10 +12,14 @@ const MODES: [MemoryMode; 2] = [MemoryMode::OnHeap, MemoryMode::OffHeap];
 
 impl State {
     /// Looks at the parked requests that came before `until` again, first in first, after `cause`.
+    #[inline]
     pub(crate) fn reexamine(&mut self, cause: Cause, until: u64) {
-        if self.queue.is_empty() {
-            return;
+        if !self.queue.is_empty() {
+            self.look_after(cause, until);
         }
+    }
+
+    fn look_after(&mut self, cause: Cause, until: u64) {
         self.changed = true;
         if !self.policy.reexamines(cause) {
             return;
@@ -75,6 +79,7 @@ impl State {
     }
 
     /// Tells the requests that came before `until` what a request's own arrival has changed.
+    #[inline]
     pub(super) fn pay(&mut self, owed: Owed, until: u64) {
         if owed.registration {
             // mutant(notify-task-registered by new_task_wakes): delete
@@ -87,6 +92,7 @@ impl State {
     }
 
     /// The end of every transaction, when all that it changed is known.
+    #[inline]
     pub(crate) fn conclude(&mut self) {
         // Paying off a lowered limit may have opened memory to those who wait.
         let opened = self.books.each_mut().map(Books::take_opened);

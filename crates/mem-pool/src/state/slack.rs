@@ -58,6 +58,7 @@ impl State {
     }
 
     /// Makes room for a request by taking slack back, unless it is granted in full without that.
+    #[inline]
     pub(super) fn recall_for(&mut self, attempt: Attempt) {
         if !self.armed.of(attempt.mode).is_empty() && self.trial(attempt) == Trial::DoesNotFit {
             // mutant(recall by slack_makes_nobody_wait): delete
@@ -124,12 +125,18 @@ impl State {
     }
 
     /// Writes a step down that has just been made, where steps are wanted.
+    #[inline]
     pub(crate) fn record(&mut self, action: Action, outcome: ActionOutcome) {
         if self.tells_steps {
-            self.steps = add(self.steps, 1);
-            let step = LedgerStep::capture(self, action, outcome);
-            self.leftover.recorded.push((self.steps, step));
+            self.write_down(action, outcome);
         }
+    }
+
+    #[cold]
+    fn write_down(&mut self, action: Action, outcome: ActionOutcome) {
+        self.steps = add(self.steps, 1);
+        let step = LedgerStep::capture(self, action, outcome);
+        self.leftover.recorded.push((self.steps, step));
     }
 
     /// Whether a request would be granted in full with nothing evicted. Nothing is changed.
