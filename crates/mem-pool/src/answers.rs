@@ -9,7 +9,7 @@ use crate::probe::{Event, Kind};
 use crate::refusal::{Reason, Refusal};
 use crate::reservation::Reservation;
 use crate::state::Arrival;
-use crate::step::Action;
+use crate::step::ActionOutcome;
 use crate::ticket::{Ask, Ticket};
 use crate::waiter::{Attempt, Ended};
 
@@ -25,11 +25,28 @@ impl Ledger {
         }
     }
 
-    /// *Try*: evicts where that helps, never waits. Most requests are answered at once, and need no
-    /// ticket.
+    /// *Try*: evicts where that helps, never waits. Most requests are granted at once, and all but
+    /// those that evict need no ticket.
     pub(crate) fn answer_now(self: &Arc<Self>, ask: Ask) -> Result<Reservation, Refusal> {
         let attempt = Attempt::new(self.want(&ask), ask.mode(), ask.bytes());
-        match self.arrive(ask, attempt, None, &mut None) {
+        let answer = self.commit(attempt.arrival(None, false), |state| {
+            if let Some(sequence) = state.grant_at_once(&attempt) {
+                return (Ok(sequence), ActionOutcome::Granted(attempt.bytes));
+            }
+            let arrival = state.arrive(attempt, &mut None);
+            let outcome = arrival.outcome();
+            (Err(arrival), outcome)
+        });
+        match answer {
+            Ok(sequence) => Ok(self.granted(ask, ask.bytes(), sequence)),
+            Err(arrival) => self.answer_from(ask, arrival),
+        }
+    }
+
+    /// The answer to a request that may not wait, and was not granted at once.
+    #[cold]
+    fn answer_from(self: &Arc<Self>, ask: Ask, arrival: Arrival) -> Result<Reservation, Refusal> {
+        match arrival {
             Arrival::Granted { bytes, sequence } => Ok(self.granted(ask, bytes, sequence)),
             Arrival::Ended(ended) => Err(self.refused(ask, ended)),
             Arrival::Act { id, need } => {
@@ -44,27 +61,13 @@ impl Ledger {
     }
 
     /// The request comes; it has taken a credit over under that number, if it has one.
-    #[inline]
     pub(crate) fn arrive(
         &self,
-        ask: Ask,
         attempt: Attempt,
         taken_over: Option<u64>,
         waker: &mut Option<Waker>,
     ) -> Arrival {
-        let unrolling = match attempt.want {
-            Want::Unroll { unrolling } => unrolling,
-            Want::Execution { .. } | Want::Storage => 0,
-        };
-        let action = Action::Arrive {
-            kind: ask.kind(),
-            task: ask.task(),
-            mode: ask.mode(),
-            bytes: ask.bytes(),
-            unrolling,
-            taken_over,
-            may_wait: waker.is_some(),
-        };
+        let action = attempt.arrival(taken_over, waker.is_some());
         self.commit(action, |state| {
             let arrival = state.arrive(attempt, waker);
             let outcome = arrival.outcome();

@@ -3,7 +3,7 @@
 use mem_block::MemoryMode;
 
 use crate::execution_pool::ExecutionMemoryPool;
-use crate::policy::{Resize, Shift};
+use crate::policy::{Resize, Shift, Want};
 use crate::storage_pool::StorageMemoryPool;
 use crate::sum::add;
 
@@ -109,9 +109,16 @@ impl Books {
         add(self.storage.used(), self.execution.used())
     }
 
+    /// Takes free `bytes` for whoever was granted them.
     #[inline]
-    pub(crate) fn note_peak(&mut self) {
+    pub(crate) fn charge(&mut self, want: Want, bytes: u64) {
+        // mutant(granted-is-taken by no_over_grant): delete
+        match want {
+            Want::Execution { task } => self.execution.take(task, bytes),
+            Want::Storage | Want::Unroll { .. } => self.storage.take(bytes),
+        }
         self.peak = self.peak.max(self.granted());
+        self.pay_debt();
     }
 
     /// Moves `bytes` of free memory between the pools.

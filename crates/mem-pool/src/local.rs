@@ -11,7 +11,6 @@ use crate::probe::{Event, Kind};
 use crate::refusal::Refusal;
 use crate::reservation::Reservation;
 use crate::slack::Slack;
-use crate::state::Arrival;
 use crate::step::{Action, ActionOutcome};
 use crate::sum::{add, sub};
 use crate::task::TaskId;
@@ -167,11 +166,13 @@ impl LocalReservation {
             let want = missing.saturating_add(quantum);
             let task = slack.task;
             let attempt = Attempt::new(Want::Execution { task }, slack.mode, want);
-            let Some(arrival @ Arrival::Granted { sequence, .. }) = state.refill(attempt) else {
+            // A pool that had grown for slack would stay so, and with it the share below which tasks
+            // wait: slack comes out of what is free in the pool as it is.
+            let Some(sequence) = state.grant_at_once(&attempt) else {
                 return (None, None);
             };
             state.arm(slack, sub(add(slack.reserve(), want), bytes));
-            let step = (arriving(&attempt), arrival.outcome());
+            let step = (attempt.arrival(None, false), ActionOutcome::Granted(want));
             (Some((want, sequence)), Some(step))
         });
         let Some((want, sequence)) = granted else {
@@ -305,18 +306,5 @@ impl LocalReservation {
 impl Drop for LocalReservation {
     fn drop(&mut self) {
         self.release(self.bytes(), 0);
-    }
-}
-
-/// What a refill is in the records: a request for all of it that may not wait.
-fn arriving(attempt: &Attempt) -> Action {
-    Action::Arrive {
-        kind: Kind::Execution,
-        task: attempt.task(),
-        mode: attempt.mode,
-        bytes: attempt.bytes,
-        unrolling: 0,
-        taken_over: None,
-        may_wait: false,
     }
 }

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::books::Books;
 use crate::evictor::EvictError;
 use crate::ledger::Ledger;
 use crate::policy::Limit;
@@ -47,40 +48,40 @@ pub struct Refusal {
 
 impl Refusal {
     pub(crate) fn capture(ledger: &Arc<Ledger>, ask: Ask, reason: Reason) -> Self {
-        let (free, active_tasks, held) = ledger.with_books(ask.mode(), |books| {
-            let free = match ask.kind() {
-                Kind::Execution => books.execution().free(),
-                Kind::Storage | Kind::Unroll => books.storage().free(),
-            };
-            let held = ask.task().map_or(0, |task| books.execution().held_by(task));
-            (free, books.execution().active_tasks(), held)
-        });
-        Self {
-            ledger: Arc::clone(ledger),
-            ask,
-            reason,
-            free,
-            active_tasks,
-            held,
-            kept: None,
-        }
+        Self::look(ledger, ask, |_, _| reason)
     }
 
     /// A request that had to be granted in full and was granted only in part.
     pub(crate) fn short(ledger: &Arc<Ledger>, ask: Ask, kept: Reservation) -> Self {
-        let limit = ledger.with_books(ask.mode(), |books| {
+        let mut refusal = Self::look(ledger, ask, |books, held| {
             let share = books.total() / books.execution().active_tasks().max(1);
-            let held = ask.task().map_or(0, |task| books.execution().held_by(task));
-            match books.total() {
+            Reason::Limit(match books.total() {
                 0 => Limit::NoSuchMemory(ask.mode()),
                 _ if held >= share => Limit::TaskShare(share),
                 _ => Limit::ExecutionFull,
-            }
+            })
         });
-        Self {
-            kept: Some(kept),
-            ..Self::capture(ledger, ask, Reason::Limit(limit))
-        }
+        refusal.kept = Some(kept);
+        refusal
+    }
+
+    /// Looks at the books once, under the ledger's lock; `reason` is told what the task holds.
+    fn look(ledger: &Arc<Ledger>, ask: Ask, reason: impl FnOnce(&Books, u64) -> Reason) -> Self {
+        ledger.with_books(ask.mode(), |books| {
+            let held = ask.task().map_or(0, |task| books.execution().held_by(task));
+            Self {
+                ledger: Arc::clone(ledger),
+                ask,
+                reason: reason(books, held),
+                free: match ask.kind() {
+                    Kind::Execution => books.execution().free(),
+                    Kind::Storage | Kind::Unroll => books.storage().free(),
+                },
+                active_tasks: books.execution().active_tasks(),
+                held,
+                kept: None,
+            }
+        })
     }
 
     /// Why.

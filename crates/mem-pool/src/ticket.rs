@@ -184,10 +184,7 @@ impl Ticket {
         let mut waker = waker.cloned();
         let place = std::mem::replace(&mut self.place, Place::Done);
         let arrival = match place {
-            Place::New(attempt) => {
-                self.ledger
-                    .arrive(self.ask, attempt, self.taken_over, &mut waker)
-            }
+            Place::New(attempt) => self.ledger.arrive(attempt, self.taken_over, &mut waker),
             Place::Queued(id) => self.ledger.revisit(id, &mut waker),
             Place::Done => panic!("a ticket is stepped no further than its end"),
         };

@@ -7,6 +7,8 @@ use mem_block::MemoryMode;
 
 use crate::evictor::EvictError;
 use crate::policy::{Limit, Request, Round, Want};
+use crate::probe::Kind;
+use crate::step::Action;
 use crate::task::TaskId;
 
 /// One request with what has been done for it so far.
@@ -52,6 +54,26 @@ impl Attempt {
             want: self.want,
             bytes: self.bytes,
             round: self.round,
+        }
+    }
+
+    /// Its coming, for records: under which number it has taken over a credit, if it has, and whether
+    /// it may wait.
+    #[inline]
+    pub(crate) fn arrival(&self, taken_over: Option<u64>, may_wait: bool) -> Action {
+        let (kind, unrolling) = match self.want {
+            Want::Execution { .. } => (Kind::Execution, 0),
+            Want::Storage => (Kind::Storage, 0),
+            Want::Unroll { unrolling } => (Kind::Unroll, unrolling),
+        };
+        Action::Arrive {
+            kind,
+            task: self.task(),
+            mode: self.mode,
+            bytes: self.bytes,
+            unrolling,
+            taken_over,
+            may_wait,
         }
     }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use mem_block::MemoryMode;
 use mem_sync::heavy_fence;
 
-use super::{Arrival, State};
+use super::State;
 use crate::policy::{Decision, Shift};
 use crate::probe::Kind;
 use crate::slack::Slack;
@@ -18,26 +18,7 @@ use crate::sum::add;
 use crate::task::TaskId;
 use crate::waiter::Attempt;
 
-/// What would come of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Trial {
-    /// It would be granted in full.
-    Fits,
-    /// So it would, once the one pool had taken free memory from the other.
-    FitsAfterShift,
-    DoesNotFit,
-}
-
 impl State {
-    /// Asks for `attempt.bytes` on behalf of an owner of slack: all of them at once, with nothing
-    /// evicted and the pools left as they are, while nobody waits; or nothing happens.
-    ///
-    /// A pool that had grown for slack would stay so, and with it the share below which tasks wait.
-    pub(crate) fn refill(&mut self, attempt: Attempt) -> Option<Arrival> {
-        let granted = self.queue.is_empty() && self.trial(attempt) == Trial::Fits;
-        granted.then(|| self.arrive(attempt, &mut None))
-    }
-
     /// The owner may draw on `bytes` of slack from now on.
     pub(crate) fn arm(&mut self, slack: &Arc<Slack>, bytes: u64) {
         if !slack.is_armed() {
@@ -60,7 +41,7 @@ impl State {
     /// Makes room for a request by taking slack back, unless it is granted in full without that.
     #[inline]
     pub(super) fn recall_for(&mut self, attempt: Attempt) {
-        if !self.armed.of(attempt.mode).is_empty() && self.trial(attempt) == Trial::DoesNotFit {
+        if !self.armed.of(attempt.mode).is_empty() && !self.fits(attempt) {
             // mutant(recall by slack_makes_nobody_wait): delete
             self.recall_mode(attempt.mode);
         }
@@ -140,7 +121,7 @@ impl State {
     }
 
     /// Whether a request would be granted in full with nothing evicted. Nothing is changed.
-    fn trial(&mut self, mut attempt: Attempt) -> Trial {
+    fn fits(&mut self, mut attempt: Attempt) -> bool {
         let task = attempt.task();
         let execution = &mut self.books_mut(attempt.mode).execution;
         let is_new = task.is_some_and(|task| execution.count_in(task));
@@ -154,14 +135,7 @@ impl State {
         if let Some(task) = task.filter(|_| is_new) {
             books.execution.count_out(task);
         }
-        match decision {
-            Decision::Grant(bytes) if bytes < attempt.bytes => Trial::DoesNotFit,
-            Decision::Grant(_) if shift.is_some() => Trial::FitsAfterShift,
-            Decision::Grant(_) => Trial::Fits,
-            Decision::Evict { .. } | Decision::Wait | Decision::Refuse(_) | Decision::Shift(_) => {
-                Trial::DoesNotFit
-            }
-        }
+        decision == Decision::Grant(attempt.bytes)
     }
 }
 
