@@ -28,6 +28,7 @@ const MARKED: &[&str] = &[
     "crates/mem-sync/src",
     "crates/mem-block/src",
     "crates/mem-pool/src",
+    "crates/mem-store/src",
 ];
 
 /// Where `enum Cause` is declared.
@@ -180,45 +181,48 @@ impl<'a> Laboratory<'a> {
     }
 
     fn judge(&self, mark: &Mark) -> Result<Verdict> {
-        let crates = self.crates_above(mark);
-        let programs = match loom::build(&self.copy, &self.target, &crates)? {
-            Ok(programs) => programs,
-            Err(said) => return Ok(Verdict::Broken(said)),
-        };
-        let models = wanted_models(&programs, mark)?;
-        if models.is_empty() {
-            let wanted = mark.model.as_deref().unwrap_or("any name");
-            return Ok(Verdict::Broken(format!(
-                "there is no model called {wanted}"
-            )));
-        }
-        let watch = Stopwatch::start();
-        for (program, model) in models {
-            let left = Limits::at_most(MUTANT_LIMIT.saturating_sub(watch.elapsed()));
-            let finished = run::run(&mut program.run_model(&model), left, Output::Keep)?;
-            match finished.end {
-                End::Exited(status) if status.success() => {}
-                End::Exited(_) => return Ok(Verdict::Caught(model)),
-                End::Hung | End::TooLong => return Ok(Verdict::CaughtByTime(model)),
+        for crates in self.crates_for(mark) {
+            let programs = match loom::build(&self.copy, &self.target, &crates)? {
+                Ok(programs) => programs,
+                Err(said) => return Ok(Verdict::Broken(said)),
+            };
+            let models = wanted_models(&programs, mark)?;
+            if !models.is_empty() {
+                return judge_by(&models);
             }
         }
-        Ok(Verdict::Survived)
+        let wanted = mark.model.as_deref().unwrap_or("any name");
+        Ok(Verdict::Broken(format!(
+            "there is no model called {wanted}"
+        )))
     }
 
-    /// The crates whose models can see the mutant: its own and those above it.
-    fn crates_above(&self, mark: &Mark) -> Vec<&'a Member> {
+    /// The crates whose models can see the mutant: its own, which builds soonest, and, should the model
+    /// not be there, all above it.
+    fn crates_for(&self, mark: &Mark) -> [Vec<&'a Member>; 2] {
         let file = self.original.join(&mark.file);
         let is_own = |member: &&&Member| file.starts_with(&member.folder);
-        let own = self.crates.iter().find(is_own).map(|member| &member.name);
-        let Some(floor) = own.and_then(|name| layers::floor(name)) else {
-            return self.crates.clone();
-        };
-        self.crates
-            .iter()
-            .copied()
-            .filter(|member| layers::floor(&member.name) >= Some(floor))
-            .collect()
+        let own = self.crates.iter().copied().find(|member| is_own(&member));
+        let floor = own.and_then(|own| layers::floor(&own.name));
+        let above = self.crates.iter().copied();
+        let above = above.filter(|member| layers::floor(&member.name) > floor);
+        [own.into_iter().collect(), above.collect()]
     }
+}
+
+/// Runs the models until one fails.
+fn judge_by(models: &[(&Program, String)]) -> Result<Verdict> {
+    let watch = Stopwatch::start();
+    for (program, model) in models {
+        let left = Limits::at_most(MUTANT_LIMIT.saturating_sub(watch.elapsed()));
+        let finished = run::run(&mut program.run_model(model), left, Output::Keep)?;
+        match finished.end {
+            End::Exited(status) if status.success() => {}
+            End::Exited(_) => return Ok(Verdict::Caught(model.clone())),
+            End::Hung | End::TooLong => return Ok(Verdict::CaughtByTime(model.clone())),
+        }
+    }
+    Ok(Verdict::Survived)
 }
 
 /// The models to run, each with the program that holds it.

@@ -141,6 +141,7 @@ impl Block {
             if let Some(content) = &state.memory {
                 content.gate.take_bell();
             }
+            // mutant(the-bell-brings-back by left_beside_an_eviction): delete
             state.is_out = false;
             std::mem::take(&mut state.waiting)
         });
@@ -222,6 +223,7 @@ impl State {
     /// Whether somebody is inside the gate, who then rings the bell on leaving.
     pub(crate) fn is_got(&self) -> bool {
         let content = self.memory.as_ref();
+        // mutant(passing-over-hangs-a-bell by left_beside_an_eviction): replace hang_bell() => readers() > 0
         content.is_some_and(|content| content.gate.hang_bell())
     }
 
@@ -242,6 +244,7 @@ impl State {
     pub(crate) fn take_unread(&mut self) -> Option<Arc<Content>> {
         let is_free = self.readers == 0;
         let content = self.memory.as_ref()?;
+        // mutant(the-read-stays by got_beside_an_eviction): replace content.gate.close_if_empty() => true
         if is_free && content.gate.close_if_empty() {
             self.take_memory()
         } else {

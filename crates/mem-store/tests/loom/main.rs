@@ -1,0 +1,100 @@
+//! Models of a get beside an eviction, run by loom in every interleaving.
+//!
+//! Each model says which lines of the source it protects: those are marked there with its name, and
+//! `cargo xtask loom --mutants` takes them away one by one and expects the model to fail.
+#![cfg(mem_loom)]
+#![expect(clippy::unwrap_used, reason = "a model fails by panicking")]
+
+use mem_block::MemoryMode;
+use mem_policy::config::{Collector, Environment, PolicyKind, SparkConf, resolve};
+use mem_policy::{ManagerOptions, memory_manager};
+use mem_store::{BlockId, MemoryStore, StoreOptions};
+use mem_sync::thread::spawn;
+use std::sync::Arc;
+
+/// Bytes of a block, and of all memory: each block takes the place of the one before.
+const SIZE: u64 = 64;
+const A: BlockId = BlockId::broadcast(1);
+const B: BlockId = BlockId::broadcast(2);
+
+/// Runs `body` in every interleaving with at most so many preemptions as the environment says, or 3.
+fn model(body: impl Fn() + Send + Sync + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound.get_or_insert(3);
+    builder.max_branches = 50_000;
+    builder.check(body);
+}
+
+/// A store that holds `A` and has no room for another.
+fn full() -> Arc<MemoryStore> {
+    let memory = SIZE.to_string();
+    let conf = SparkConf::from_iter([
+        ("spark.testing.memory", memory.as_str()),
+        ("spark.testing.reservedMemory", "0"),
+        ("spark.memory.fraction", "1.0"),
+    ]);
+    let environment = Environment {
+        cores: 1,
+        is_driver: false,
+        collector: Collector::Parallel,
+        max_heap: 0,
+    };
+    let resolved = resolve(&conf, PolicyKind::Unified, &environment).unwrap();
+    let manager = memory_manager(resolved, &ManagerOptions::default());
+    let store = MemoryStore::new(manager, StoreOptions::default()).unwrap();
+    assert!(put(&store, &A));
+    store
+}
+
+fn put(store: &MemoryStore, id: &BlockId) -> bool {
+    let bytes = [7; SIZE as usize];
+    let put = store.put_bytes(id, MemoryMode::OnHeap, SIZE, |out| {
+        std::io::Write::write_all(out, &bytes)
+    });
+    put.unwrap()
+}
+
+fn used(store: &MemoryStore) -> u64 {
+    let ledger = store.manager().ledger();
+    ledger.check();
+    ledger.snapshot().on_heap.storage_used
+}
+
+/// Protects: that a block which somebody has got is not evicted; and that one which was passed over for
+/// that reason can be evicted once they are done.
+#[test]
+fn got_beside_an_eviction() {
+    model(|| {
+        let store = full();
+        let getting = spawn({
+            let store = Arc::clone(&store);
+            move || {
+                let Some(bytes) = store.get_bytes(&A).unwrap() else {
+                    return;
+                };
+                assert!(store.contains(&A), "what is read stays");
+                assert_eq!(used(&store), SIZE, "and counts");
+                assert_eq!(bytes.len(), SIZE);
+            }
+        });
+        let stored = put(&store, &B);
+        getting.join().unwrap();
+        assert!(stored || put(&store, &B), "nobody reads any more");
+        assert!(store.contains(&B) && !store.contains(&A));
+        assert_eq!(used(&store), SIZE);
+    });
+}
+
+/// Somebody leaves while an eviction looks at what they read. Protects: that one of the two sees the other.
+#[test]
+fn left_beside_an_eviction() {
+    model(|| {
+        let store = full();
+        let reading = store.get_bytes(&A).unwrap().unwrap();
+        let leaving = spawn(move || drop(reading));
+        let stored = put(&store, &B);
+        leaving.join().unwrap();
+        assert!(stored || put(&store, &B), "nobody reads any more");
+        assert_eq!(used(&store), SIZE);
+    });
+}
