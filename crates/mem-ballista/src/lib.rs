@@ -1,0 +1,2 @@
+//! Ballista executors on Hearth's memory.
+#![forbid(unsafe_code)]

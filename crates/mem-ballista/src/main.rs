@@ -1,0 +1,4 @@
+//! The program `hearth-executor`.
+#![forbid(unsafe_code)]
+
+fn main() {}
