@@ -113,5 +113,5 @@ pub use memory_store::{
     BytesGuard, MemoryStore, PartiallySerializedBlock, PartiallySerializedValues,
     PartiallyUnrolledIterator, Put, StoreOptions, StoreStats, TaskContext, ValuesGuard,
 };
-pub use storage_level::{InvalidLevel, StorageLevel};
+pub use storage_level::{InvalidLevel, StorageLevel, UnknownLevel};
 pub use values::{BytesWritten, Costs, SizeTracker, ValueFormat};

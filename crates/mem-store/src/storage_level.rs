@@ -1,6 +1,7 @@
 //! Where a block may be kept.
 
 use std::fmt;
+use std::str::FromStr;
 
 use mem_block::MemoryMode;
 
@@ -34,7 +35,26 @@ pub struct InvalidLevel {
     pub why: &'static str,
 }
 
+/// A name that is no storage level's.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("expected a storage level such as MEMORY_ONLY, MEMORY_AND_DISK or DISK_ONLY; got {name:?}")]
+pub struct UnknownLevel {
+    /// The name.
+    pub name: String,
+}
+
 impl StorageLevel {
+    /// All that a block can be put with and that has a name.
+    const NAMED: [Self; 7] = [
+        Self::DISK_ONLY,
+        Self::MEMORY_ONLY,
+        Self::MEMORY_ONLY_SER,
+        Self::MEMORY_AND_DISK,
+        Self::MEMORY_AND_DISK_SER,
+        Self::OFF_HEAP,
+        Self::OFF_HEAP_ONLY,
+    ];
+
     /// Nowhere: not valid for a put; what a block that is gone has.
     pub const NONE: Self = Self(0);
     /// On disk only.
@@ -131,6 +151,19 @@ impl StorageLevel {
     }
 }
 
+/// By name, in capitals or not. Spark: `fromString`.
+impl FromStr for StorageLevel {
+    type Err = UnknownLevel;
+
+    fn from_str(name: &str) -> Result<Self, UnknownLevel> {
+        let mut named = Self::NAMED.into_iter();
+        let found = named.find(|level| level.to_string().eq_ignore_ascii_case(name));
+        found.ok_or_else(|| UnknownLevel {
+            name: name.to_owned(),
+        })
+    }
+}
+
 impl fmt::Display for StorageLevel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match *self {
@@ -172,6 +205,19 @@ mod tests {
             error.to_string(),
             "storage level 0b10000 can't be: only the lowest four bits mean something"
         );
+    }
+
+    #[test]
+    fn levels_have_names() {
+        for level in StorageLevel::NAMED {
+            assert_eq!(level.to_string().parse(), Ok(level));
+            assert!(level.is_valid());
+        }
+        assert_eq!("disk_only".parse(), Ok(StorageLevel::DISK_ONLY));
+        for wrong in ["NONE", "", "MEMORY", "MEMORY_ONLY_2"] {
+            let error = wrong.parse::<StorageLevel>().unwrap_err();
+            assert_eq!(error.name, wrong);
+        }
     }
 
     #[test]
