@@ -47,9 +47,3 @@ pub mod shuffle;
 pub mod sort;
 
 pub use cli::run;
-
-/// README's example is tested with the rest.
-#[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-#[derive(Debug)]
-struct Readme;

@@ -4,7 +4,8 @@
 //!   and tables in common with all others.
 //! - [`CachedTable`] keeps a query's result as blocks of storage memory, which give way to queries and
 //!   come back from disk: `CACHE TABLE name AS SELECT ...`, `UNCACHE TABLE name`, `CLEAR CACHE`, and
-//!   `DataFrame::cache()`.
+//!   `DataFrame::cache()`. [`HearthOptions`] says at which storage level.
+//! - [`Statement`] reads DataFusion's SQL and Spark's statements for caching.
 //! - [`program`] is `hearth-sql`.
 //!
 //! It is not: a server, or a catalog that outlives the process.
@@ -34,10 +35,18 @@
 #![forbid(unsafe_code)]
 
 mod cached;
+mod options;
 pub mod program;
 mod session;
 mod statements;
 
 pub use cached::{CachedTable, TableCache};
+pub use options::HearthOptions;
 pub use session::HearthSession;
-pub use statements::{Statement, split};
+pub use statements::{Cache, Statement};
+
+/// README's examples are tested with the rest: here, because one of them is of DataFusion.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+#[derive(Debug)]
+struct Readme;

@@ -1,20 +1,24 @@
 //! Running statements, each query under a pool of its own.
 
+mod caching;
+mod settings;
+
+use std::path::Path;
 use std::sync::Arc;
 
-use datafusion::catalog::TableProvider;
-use datafusion::common::{Result, TableReference, exec_err};
+use datafusion::common::Result;
 use datafusion::dataframe::DataFrame;
 use datafusion::execution::SessionStateBuilder;
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::{LogicalPlan, Statement as PlanStatement};
 use datafusion::prelude::{SessionConfig, SessionContext};
-
 use datafusion::sql::parser::Statement as Parsed;
-use mem_datafusion::HearthRuntime;
+use mem_datafusion::{HearthRuntime, RuntimeError};
 use mem_sync::Mutex;
 
-use crate::cached::{CachedTable, CachingFrames, TableCache};
+use crate::cached::{CachingFrames, TableCache};
+use crate::options::HearthOptions;
 use crate::statements::Statement;
+use caching::Cached;
 
 /// Runs SQL under one memory. Every query is a task of its own: it has a pool of its own, and counts in N
 /// while it holds something. Tables, cached ones too, are common to all.
@@ -22,20 +26,24 @@ use crate::statements::Statement;
 /// Its counterpart in Spark is `SparkSession`.
 pub struct HearthSession {
     runtime: HearthRuntime,
+    /// All memory as it was configured, in bytes: what `RESET` goes back to.
+    configured: u64,
     /// Has the tables and the settings.
     base: SessionContext,
     cache: Arc<TableCache>,
     cached: Mutex<Vec<Cached>>,
 }
 
-/// A table that was cached by a statement.
-struct Cached {
-    name: TableReference,
-    /// The table of that name that it took the place of.
-    original: Option<Arc<dyn TableProvider>>,
-}
-
 impl HearthSession {
+    /// A session whose memory a configuration file describes: TOML with Spark's keys, or the form of
+    /// `spark-defaults.conf`. Otherwise as [`new`](Self::new).
+    ///
+    /// # Errors
+    /// [`RuntimeError`].
+    pub fn from_toml(path: impl AsRef<Path>, queries: usize) -> Result<Self, RuntimeError> {
+        Ok(Self::new(HearthRuntime::from_toml(path)?, queries)?)
+    }
+
     /// A session of which `queries` queries run at once: partitions, batches and the memory that sorts
     /// take beforehand are lowered to what fits the share of each
     /// ([`tuned`](HearthRuntime::tuned)). Files can be read by their path: `SELECT * FROM 'a.parquet'`.
@@ -52,7 +60,9 @@ impl HearthSession {
     ///
     /// # Errors
     /// DataFusion's.
-    pub fn with_config(runtime: HearthRuntime, config: SessionConfig) -> Result<Self> {
+    pub fn with_config(runtime: HearthRuntime, mut config: SessionConfig) -> Result<Self> {
+        let options = HearthOptions::of(config.options());
+        config.options_mut().extensions.insert(options);
         let cache = TableCache::new(&runtime);
         let state = SessionStateBuilder::new()
             .with_default_features()
@@ -61,6 +71,7 @@ impl HearthSession {
             .with_cache_factory(Some(Arc::new(CachingFrames(Arc::clone(&cache)))))
             .build();
         Ok(Self {
+            configured: runtime.stats().total,
             runtime,
             base: SessionContext::new_with_state(state).enable_url_table(),
             cache,
@@ -75,7 +86,9 @@ impl HearthSession {
     }
 
     /// What has the tables and the settings. Queries that are run in it share one pool; use
-    /// [`query`](Self::query) for one with a pool of its own.
+    /// [`query`](Self::query) for one with a pool of its own. Who has it run a `SET` of a
+    /// `datafusion.runtime` variable may replace the pool ([`HearthRuntime::is_installed`]);
+    /// [`run`](Self::run) does not let that happen.
     #[must_use]
     pub fn base(&self) -> &SessionContext {
         &self.base
@@ -99,95 +112,48 @@ impl HearthSession {
     /// # Errors
     /// DataFusion's.
     pub async fn run(&self, text: &str) -> Result<Option<DataFrame>> {
-        match Statement::parse(text)? {
-            Statement::Sql(parsed) => self.run_sql(parsed).await,
-            Statement::Cache { name, query, lazy } => {
-                self.cache_table(name, query, lazy).await?;
-                Ok(None)
-            }
-            Statement::Uncache { name, if_exists } => {
-                self.uncache_table(&name, if_exists)?;
-                Ok(None)
-            }
-            Statement::ClearCache => {
-                self.clear_cache()?;
-                Ok(None)
-            }
-        }
+        self.execute(Statement::parse(text)?).await
     }
 
-    async fn run_sql(&self, parsed: Parsed) -> Result<Option<DataFrame>> {
+    /// Runs one statement, as [`run`](Self::run) does.
+    ///
+    /// # Errors
+    /// DataFusion's.
+    pub async fn execute(&self, statement: Statement) -> Result<Option<DataFrame>> {
+        match statement {
+            Statement::Sql(parsed) => return self.execute_sql(*parsed).await,
+            Statement::Cache(cache) => self.cache_table(cache).await?,
+            Statement::Uncache { name, if_exists } => self.uncache_table(&name, if_exists)?,
+            Statement::ClearCache => self.clear_cache()?,
+        }
+        Ok(None)
+    }
+
+    async fn execute_sql(&self, parsed: Parsed) -> Result<Option<DataFrame>> {
         let query = self.query()?;
         let plan = query.state().statement_to_plan(parsed).await?;
         match plan {
-            // What changes tables or settings changes the session's.
-            LogicalPlan::Ddl(_) | LogicalPlan::Statement(_) => {
+            // A prepared query is a query, which only the base knows.
+            LogicalPlan::Statement(PlanStatement::Execute(_)) => {
+                let prepared = self.base.execute_logical_plan(plan).await?;
+                let plan = prepared.into_unoptimized_plan();
+                query.execute_logical_plan(plan).await.map(Some)
+            }
+            LogicalPlan::Statement(statement) => {
+                if !self.set_runtime(&statement).await? {
+                    let plan = LogicalPlan::Statement(statement);
+                    self.base.execute_logical_plan(plan).await?;
+                }
+                Ok(None)
+            }
+            // What changes tables changes the session's.
+            LogicalPlan::Ddl(_) => {
                 self.base.execute_logical_plan(plan).await?;
+                self.forget_dropped().await;
                 Ok(None)
             }
             plan => query.execute_logical_plan(plan).await.map(Some),
         }
-    }
-
-    async fn cache_table(
-        &self,
-        name: TableReference,
-        query: Option<Parsed>,
-        lazy: bool,
-    ) -> Result<()> {
-        let context = self.query()?;
-        let (plan, original) = match query {
-            Some(query) => {
-                if self.base.table_exist(name.clone())? {
-                    return exec_err!("there is a table {name} already");
-                }
-                (context.state().statement_to_plan(query).await?, None)
-            }
-            None => {
-                if self.cached.lock().iter().any(|cached| cached.name == name) {
-                    return Ok(());
-                }
-                let plan = context.table(name.clone()).await?.into_unoptimized_plan();
-                (plan, Some(self.base.table_provider(name.clone()).await?))
-            }
-        };
-        let table = CachedTable::new(Arc::clone(&self.cache), plan);
-        if !lazy {
-            table.fill(&context.state()).await?;
-        }
-        if original.is_some() {
-            self.base.deregister_table(name.clone())?;
-        }
-        self.base.register_table(name.clone(), table)?;
-        self.cached.lock().push(Cached { name, original });
-        Ok(())
-    }
-
-    fn uncache_table(&self, name: &TableReference, if_exists: bool) -> Result<()> {
-        let found = {
-            let mut cached = self.cached.lock();
-            let at = cached.iter().position(|cached| cached.name == *name);
-            at.map(|at| cached.swap_remove(at))
-        };
-        match found {
-            Some(cached) => self.restore(cached),
-            None if if_exists => Ok(()),
-            None => exec_err!("there is no cached table {name}"),
-        }
-    }
-
-    fn clear_cache(&self) -> Result<()> {
-        let all = std::mem::take(&mut *self.cached.lock());
-        all.into_iter().try_for_each(|cached| self.restore(cached))
-    }
-
-    /// Takes a cached table out, and puts back the one that it took the place of.
-    fn restore(&self, cached: Cached) -> Result<()> {
-        self.base.deregister_table(cached.name.clone())?;
-        if let Some(original) = cached.original {
-            self.base.register_table(cached.name, original)?;
-        }
-        Ok(())
     }
 }
 

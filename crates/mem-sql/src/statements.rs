@@ -1,30 +1,20 @@
 //! Statements: SQL as DataFusion has it, and Spark's three for caching.
 
-use datafusion::common::{Result, TableReference, exec_err, plan_datafusion_err};
-
-use datafusion::sql::parser::{DFParser, Statement as Parsed};
-use datafusion::sql::sqlparser::ast::{ObjectName, Statement as Sql};
-use datafusion::sql::sqlparser::dialect::GenericDialect;
-use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
+use datafusion::common::{Result, TableReference, plan_datafusion_err, plan_err};
+use datafusion::sql::parser::{DFParser, DFParserBuilder, Statement as Parsed};
+use datafusion::sql::sqlparser::ast::Statement as Sql;
+use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::parser::Parser;
+use datafusion::sql::sqlparser::tokenizer::Token;
+use mem_store::StorageLevel;
 
 /// One statement.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "one is made for a statement of a person"
-)]
 pub enum Statement {
     /// DataFusion's.
-    Sql(Parsed),
-    /// `CACHE [LAZY] TABLE name [[AS] query]`.
-    Cache {
-        /// What the table is called.
-        name: TableReference,
-        /// Its rows; without it, those of the table that has the name already.
-        query: Option<Parsed>,
-        /// Whether it is filled when it is first read, and not now.
-        lazy: bool,
-    },
+    Sql(Box<Parsed>),
+    /// `CACHE [LAZY] TABLE name [OPTIONS ('storageLevel' 'MEMORY_ONLY')] [[AS] query]`.
+    Cache(Cache),
     /// `UNCACHE TABLE [IF EXISTS] name`.
     Uncache {
         /// What the table is called.
@@ -36,93 +26,143 @@ pub enum Statement {
     ClearCache,
 }
 
+/// A statement that caches a table.
+#[derive(Debug)]
+pub struct Cache {
+    /// What the table is called.
+    pub name: TableReference,
+    /// Its rows; without it, those of the table that has the name already.
+    pub query: Option<Box<Parsed>>,
+    /// Whether it is filled when it is first read, and not now.
+    pub lazy: bool,
+    /// Where its blocks may be; without it, where the session's setting says.
+    pub level: Option<StorageLevel>,
+}
+
 impl Statement {
     /// Reads one statement.
     ///
     /// # Errors
     /// Where `text` is none, or more than one.
     pub fn parse(text: &str) -> Result<Self> {
-        let mut words = text.trim_end_matches(';').split_whitespace();
-        let is = |word: Option<&str>, wanted: &str| {
-            word.is_some_and(|word| word.eq_ignore_ascii_case(wanted))
-        };
-        if is(words.next(), "CLEAR") && is(words.next(), "CACHE") && words.next().is_none() {
-            return Ok(Self::ClearCache);
-        }
-        let mut parsed = DFParser::parse_sql(text)?;
-        let (Some(statement), true) = (parsed.pop_front(), parsed.is_empty()) else {
-            return exec_err!("expected one statement; got {:?}", text);
-        };
-        match statement {
-            Parsed::Statement(sql) => Self::of(*sql),
-            other => Ok(Self::Sql(other)),
+        let mut all = Self::parse_all(text)?;
+        match (all.pop(), all.is_empty()) {
+            (Some(statement), true) => Ok(statement),
+            _ => plan_err!("expected one statement; got {text:?}"),
         }
     }
 
-    fn of(sql: Sql) -> Result<Self> {
-        match sql {
-            Sql::Cache {
-                table_flag,
-                table_name,
-                options,
-                query,
-                ..
-            } => {
-                let flag = table_flag.map(|flag| flag.to_string());
-                let lazy = match flag.as_deref() {
-                    None => false,
-                    Some(lazy) if lazy.eq_ignore_ascii_case("lazy") => true,
-                    Some(other) => return exec_err!("expected CACHE [LAZY] TABLE; got {other}"),
-                };
-                if !options.is_empty() {
-                    return exec_err!(
-                        "CACHE TABLE takes no OPTIONS: blocks go from memory to disk"
-                    );
-                }
-                Ok(Self::Cache {
-                    name: reference(&table_name)?,
-                    query: query.map(|query| Parsed::Statement(Box::new(Sql::Query(query)))),
-                    lazy,
-                })
+    /// Reads all statements of a text, between which there are semicolons.
+    ///
+    /// # Errors
+    /// Where something in it is no statement.
+    pub fn parse_all(text: &str) -> Result<Vec<Self>> {
+        let mut parser = DFParserBuilder::new(text).build()?;
+        let mut all = Vec::new();
+        loop {
+            while parser.parser.consume_token(&Token::SemiColon) {}
+            if is_at_end(&parser.parser) {
+                return Ok(all);
             }
-            Sql::UNCache {
-                table_name,
-                if_exists,
-            } => Ok(Self::Uncache {
-                name: reference(&table_name)?,
-                if_exists,
-            }),
-            other => Ok(Self::Sql(Parsed::Statement(Box::new(other)))),
+            all.push(Self::parse_next(&mut parser)?);
+            if !is_at_end(&parser.parser) {
+                let next = parser.parser.peek_token();
+                return plan_err!(
+                    "expected the end of the statement; got {next}{}",
+                    next.span.start
+                );
+            }
         }
+    }
+
+    /// Whether it only reads, so that others like it can run at the same time.
+    #[must_use]
+    pub fn is_query(&self) -> bool {
+        match self {
+            Self::Sql(parsed) => {
+                matches!(&**parsed, Parsed::Statement(sql) if matches!(**sql, Sql::Query(_)))
+            }
+            Self::Cache(_) | Self::Uncache { .. } | Self::ClearCache => false,
+        }
+    }
+
+    fn parse_next(parser: &mut DFParser<'_>) -> Result<Self> {
+        let sql = &mut parser.parser;
+        if sql.parse_keywords(&[Keyword::CLEAR, Keyword::CACHE]) {
+            return Ok(Self::ClearCache);
+        }
+        if sql.parse_keyword(Keyword::UNCACHE) {
+            sql.expect_keyword(Keyword::TABLE)?;
+            let if_exists = sql.parse_keywords(&[Keyword::IF, Keyword::EXISTS]);
+            let name = table_name(sql)?;
+            return Ok(Self::Uncache { name, if_exists });
+        }
+        if sql.parse_keyword(Keyword::CACHE) {
+            return parse_cache(parser).map(Self::Cache);
+        }
+        parser.parse_statement().map(Box::new).map(Self::Sql)
     }
 }
 
-fn reference(name: &ObjectName) -> Result<TableReference> {
+/// What follows `CACHE`.
+fn parse_cache(parser: &mut DFParser<'_>) -> Result<Cache> {
+    let sql = &mut parser.parser;
+    let lazy = match &sql.peek_token().token {
+        Token::Word(word) => word.value.eq_ignore_ascii_case("lazy"),
+        _ => false,
+    };
+    if lazy {
+        sql.next_token();
+    }
+    sql.expect_keyword(Keyword::TABLE)?;
+    let name = table_name(sql)?;
+    let level = if sql.parse_keyword(Keyword::OPTIONS) {
+        Some(parse_level(sql)?)
+    } else {
+        None
+    };
+    let has_as = sql.parse_keyword(Keyword::AS);
+    let query = if has_as || !is_at_end(sql) {
+        Some(Box::new(parse_query(parser)?))
+    } else {
+        None
+    };
+    Ok(Cache {
+        name,
+        query,
+        lazy,
+        level,
+    })
+}
+
+fn parse_query(parser: &mut DFParser<'_>) -> Result<Parsed> {
+    let parsed = parser.parse_statement()?;
+    match &parsed {
+        Parsed::Statement(sql) if matches!(**sql, Sql::Query(_)) => Ok(parsed),
+        _ => plan_err!("CACHE TABLE: expected a query; got {parsed}"),
+    }
+}
+
+/// `('storageLevel' [=] 'MEMORY_ONLY')`.
+fn parse_level(sql: &mut Parser<'_>) -> Result<StorageLevel> {
+    sql.expect_token(&Token::LParen)?;
+    let key = sql.parse_literal_string()?;
+    if !key.eq_ignore_ascii_case("storageLevel") {
+        return plan_err!("CACHE TABLE: expected the option 'storageLevel'; got '{key}'");
+    }
+    let _has_sign = sql.consume_token(&Token::Eq);
+    let level = sql.parse_literal_string()?;
+    sql.expect_token(&Token::RParen)?;
+    level
+        .parse()
+        .map_err(|error| plan_datafusion_err!("CACHE TABLE: {error}"))
+}
+
+fn table_name(sql: &mut Parser<'_>) -> Result<TableReference> {
+    let name = sql.parse_object_name(false)?;
     Ok(TableReference::parse_str(&name.to_string()))
 }
 
-/// The statements of a text, between which there are semicolons.
-///
-/// # Errors
-/// Where a text or a comment in it does not end.
-pub fn split(text: &str) -> Result<Vec<String>> {
-    let mut tokenizer = Tokenizer::new(&GenericDialect {}, text).with_unescape(false);
-    let tokens = tokenizer
-        .tokenize()
-        .map_err(|error| plan_datafusion_err!("{error}"))?;
-    let statements = tokens.split(|token| *token == Token::SemiColon);
-    let texts = statements.filter_map(|statement| {
-        let is_said = |token: &Token| !matches!(token, Token::Whitespace(_) | Token::EOF);
-        let text = || {
-            statement
-                .iter()
-                .map(ToString::to_string)
-                .collect::<String>()
-        };
-        statement
-            .iter()
-            .any(is_said)
-            .then(|| text().trim().to_owned())
-    });
-    Ok(texts.collect())
+fn is_at_end(sql: &Parser<'_>) -> bool {
+    matches!(sql.peek_token().token, Token::EOF | Token::SemiColon)
 }

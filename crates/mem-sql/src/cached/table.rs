@@ -8,109 +8,135 @@ use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::streaming::StreamingTable;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::Result;
+use datafusion::datasource::ViewTable;
 use datafusion::logical_expr::{Expr, LogicalPlan, TableType};
 use datafusion::physical_plan::streaming::PartitionStream;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream_partitioned};
-use mem_pool::Dataset;
-use mem_store::BlockId;
-use tokio::sync::OnceCell;
+use mem_store::{BlockId, StorageLevel};
+use tokio::sync::Mutex;
 
 use super::TableCache;
 use super::read::BlockStream;
+use super::rows::{CachedRows, Pins, external};
 use super::write::write_partition;
 
 /// The rows of a query, kept in blocks of storage memory from the first time that they are asked for.
 ///
 /// The blocks are removed when the table and the last scan of it are dropped. Spark's counterpart:
-/// `InMemoryRelation`, with `MEMORY_AND_DISK_SER`.
+/// `InMemoryRelation`.
+///
+/// With a level that has a disk, a block that had to give way is read from there, and goes back to
+/// memory when there is room. Without a disk it is lost: the query is run again, and its rows are kept
+/// if they fit. While such a table is read, its blocks do not give way.
 pub struct CachedTable {
     cache: Arc<TableCache>,
     plan: LogicalPlan,
     schema: SchemaRef,
-    rows: OnceCell<Arc<CachedRows>>,
+    level: StorageLevel,
+    rows: Mutex<Option<Arc<CachedRows>>>,
 }
 
-/// The blocks of a table.
-#[derive(Debug)]
-pub(super) struct CachedRows {
-    pub(super) cache: Arc<TableCache>,
-    pub(super) dataset: Dataset,
-    /// By partition, in the order of the rows.
-    partitions: Vec<Vec<BlockId>>,
-}
-
-impl Drop for CachedRows {
-    fn drop(&mut self) {
-        // A block that is just being read goes when the reader lets go of it; there is nobody to tell
-        // of one that could not be locked, and it can be evicted.
-        drop(self.cache.blocks.remove_dataset(self.dataset));
-    }
+/// Where a scan reads.
+enum Source {
+    /// The blocks; without a disk, none can go.
+    Blocks(Arc<CachedRows>, Option<Pins>),
+    /// The query, because its rows do not fit.
+    Query,
 }
 
 impl CachedTable {
-    /// A table of the rows of `plan`, which is not run yet.
+    /// A table of the rows of `plan`, which is not run yet. Rows are kept as bytes, in the memory that
+    /// the runtime counts in: of the level it matters whether it uses memory, and whether it uses disk.
     #[must_use]
-    pub fn new(cache: Arc<TableCache>, plan: LogicalPlan) -> Arc<Self> {
+    pub fn new(cache: Arc<TableCache>, plan: LogicalPlan, level: StorageLevel) -> Arc<Self> {
         let schema = Arc::clone(plan.schema().inner());
         Arc::new(Self {
+            level: cache.level(level),
             cache,
             plan,
             schema,
-            rows: OnceCell::new(),
+            rows: Mutex::default(),
         })
     }
 
-    /// Runs the query, where it has not been run yet, and keeps its rows.
+    /// Runs the query, where it has not been run yet, and keeps its rows. Without a disk nothing may be
+    /// kept, if they do not fit.
     ///
     /// # Errors
     /// The query's, and [`External`](datafusion::common::DataFusionError::External) ones of the store.
     pub async fn fill(&self, session: &dyn Session) -> Result<()> {
-        self.rows(session).await.map(|_| ())
+        self.source(session).await.map(|_| ())
     }
 
-    /// Bytes of memory and of disk that its blocks have now; `None` where it is not filled yet.
+    /// Bytes of memory and of disk that its blocks have now; `None` where it has none, because it has
+    /// not been read yet, or did not fit.
+    pub async fn size(&self) -> Option<(u64, u64)> {
+        self.rows.lock().await.as_ref().map(|rows| rows.size())
+    }
+
+    /// Its rows without the cache.
     #[must_use]
-    pub fn size(&self) -> Option<(u64, u64)> {
-        let rows = self.rows.get()?;
-        let blocks = rows.partitions.iter().flatten();
-        let statuses = blocks.filter_map(|block| self.cache.blocks.status(block));
-        let sum = |(memory, disk): (u64, u64), status: mem_store::BlockStatus| {
-            (
-                memory.saturating_add(status.memory_bytes),
-                disk.saturating_add(status.disk_bytes),
-            )
+    pub fn uncached(&self) -> Arc<dyn TableProvider> {
+        Arc::new(ViewTable::new(self.plan.clone(), None))
+    }
+
+    async fn source(&self, session: &dyn Session) -> Result<Source> {
+        let mut rows = self.rows.lock().await;
+        if let Some(rows) = &*rows
+            && let Some(source) = pinned(rows)?
+        {
+            return Ok(source);
+        }
+        // What is left of them makes room for the new ones.
+        drop(rows.take());
+        let Some(new) = self.run(session).await? else {
+            return Ok(Source::Query);
         };
-        Some(statuses.fold((0, 0), sum))
+        let source = pinned(&new)?;
+        *rows = Some(new);
+        Ok(source.unwrap_or(Source::Query))
     }
 
-    async fn rows(&self, session: &dyn Session) -> Result<&Arc<CachedRows>> {
-        self.rows.get_or_try_init(|| self.run(session)).await
-    }
-
-    async fn run(&self, session: &dyn Session) -> Result<Arc<CachedRows>> {
+    /// Runs the query and keeps its rows; `None` where they do not fit.
+    async fn run(&self, session: &dyn Session) -> Result<Option<Arc<CachedRows>>> {
         let plan = session.create_physical_plan(&self.plan).await?;
         let streams = execute_stream_partitioned(plan, session.task_ctx())?;
         // Should anything fail, the blocks that are there go with this.
-        let mut rows = CachedRows {
-            cache: Arc::clone(&self.cache),
-            dataset: self.cache.new_dataset(),
-            partitions: Vec::new(),
-        };
+        let mut rows = CachedRows::empty(Arc::clone(&self.cache), self.level);
         let mut writers = Vec::new();
         for (number, stream) in streams.into_iter().enumerate() {
-            let cache = Arc::clone(&self.cache);
             let pool = Arc::clone(&session.runtime_env().memory_pool);
             let schema = Arc::clone(&self.schema);
-            let writing = write_partition(cache, rows.dataset, number, schema, stream, pool);
+            let writing = write_partition(&rows, number, schema, stream, &pool);
             writers.push(AbortOnDrop(tokio::spawn(writing)));
         }
         for mut writer in writers {
-            let blocks = (&mut writer.0).await;
-            rows.partitions
-                .push(blocks.map_err(super::read::external)??);
+            let Some(blocks) = (&mut writer.0).await.map_err(external)?? else {
+                return Ok(None);
+            };
+            rows.partitions.push(blocks);
         }
-        Ok(Arc::new(rows))
+        Ok(Some(Arc::new(rows)))
     }
+
+    /// The rows of the query itself, in the form of a scan.
+    async fn scan_query(
+        &self,
+        session: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        self.uncached().scan(session, projection, &[], limit).await
+    }
+}
+
+/// Blocks to read, if all are there and stay there.
+fn pinned(rows: &Arc<CachedRows>) -> Result<Option<Source>> {
+    if rows.level.use_disk() {
+        return Ok(Some(Source::Blocks(Arc::clone(rows), None)));
+    }
+    let pins = rows.pin()?;
+    Ok(pins.map(|pins| Source::Blocks(Arc::clone(rows), Some(pins))))
 }
 
 /// A writer that does not outlive the statement.
@@ -139,20 +165,33 @@ impl TableProvider for CachedTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let rows = self.rows(session).await?;
+        let (rows, pins) = match self.source(session).await? {
+            Source::Blocks(rows, pins) => (rows, pins.map(Arc::new)),
+            Source::Query => return self.scan_query(session, projection, limit).await,
+        };
+        let schema = match projection {
+            Some(columns) => Arc::new(self.schema.project(columns)?),
+            None => Arc::clone(&self.schema),
+        };
         let partition = |blocks: &Vec<BlockId>| -> Arc<dyn PartitionStream> {
-            let (rows, schema) = (Arc::clone(rows), Arc::clone(&self.schema));
-            Arc::new(BlockStream::new(rows, schema, blocks.clone()))
+            Arc::new(BlockStream {
+                rows: Arc::clone(&rows),
+                blocks: blocks.clone(),
+                columns: projection.cloned(),
+                schema: Arc::clone(&schema),
+                pins: pins.clone(),
+            })
         };
         let partitions = rows.partitions.iter().map(partition).collect();
-        let table = StreamingTable::try_new(Arc::clone(&self.schema), partitions)?;
-        table.scan(session, projection, filters, limit).await
+        let table = StreamingTable::try_new(Arc::clone(&schema), partitions)?;
+        table.scan(session, None, filters, limit).await
     }
 }
 
 impl fmt::Debug for CachedTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CachedTable")
+            .field("level", &self.level)
             .field("rows", &self.rows)
             .finish_non_exhaustive()
     }

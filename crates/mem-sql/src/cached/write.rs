@@ -2,51 +2,58 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
+use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::ipc::writer::StreamWriter;
-use datafusion::common::{Result, resources_err};
+use datafusion::common::{Result, exec_err};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
 use futures::StreamExt;
 use mem_pool::Dataset;
-use mem_store::{BlockId, BytesPut, TaskContext};
+use mem_store::{BlockId, BytesPut, StorageLevel, TaskContext};
 
 use super::TableCache;
-use super::read::external;
+use super::compact::{row_bytes, writable};
+use super::rows::{CachedRows, external};
 
 /// Partitions of one table number their blocks from different beginnings.
 const BLOCKS_OF_A_PARTITION: u64 = 1 << 32;
 
-/// Writes all rows of `stream`; returns the blocks, in order.
-pub(super) async fn write_partition(
-    cache: Arc<TableCache>,
-    dataset: Dataset,
+/// Writes all rows of `stream`; gives the blocks, in order, or nothing where one does not fit.
+pub(super) fn write_partition(
+    rows: &CachedRows,
     partition: usize,
     schema: SchemaRef,
     mut stream: SendableRecordBatchStream,
-    pool: Arc<dyn MemoryPool>,
-) -> Result<Vec<BlockId>> {
+    pool: &Arc<dyn MemoryPool>,
+) -> impl Future<Output = Result<Option<Vec<BlockId>>>> + Send + use<> {
     let first = u64::try_from(partition).unwrap_or(u64::MAX);
+    // It can always write out what it has. So it is one that spills, as far as memory is concerned.
     let consumer = MemoryConsumer::new(format!("CachedTableWriter[{partition}]"));
     let mut writer = PartitionWriter {
-        cache,
-        dataset,
+        cache: Arc::clone(&rows.cache),
+        level: rows.level,
+        dataset: rows.dataset,
         next: first.saturating_mul(BLOCKS_OF_A_PARTITION),
         schema,
         block: None,
-        buffer: consumer.register(&pool),
+        buffer: consumer.with_can_spill(true).register(pool),
         blocks: Vec::new(),
     };
-    while let Some(batch) = stream.next().await {
-        writer.write(&batch?).await?;
+    async move {
+        while let Some(batch) = stream.next().await {
+            if !writer.write(&batch?).await? {
+                return Ok(None);
+            }
+        }
+        let is_stored = writer.end_block().await?;
+        Ok(is_stored.then_some(writer.blocks))
     }
-    writer.end_block().await?;
-    Ok(writer.blocks)
 }
 
 struct PartitionWriter {
     cache: Arc<TableCache>,
+    level: StorageLevel,
     dataset: Dataset,
     /// The number of the next block.
     next: u64,
@@ -59,37 +66,42 @@ struct PartitionWriter {
 }
 
 impl PartitionWriter {
-    /// Adds rows, in pieces that are not much larger than a block.
-    async fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+    /// Adds rows, in pieces that are not much larger than a block. False where a block did not fit.
+    async fn write(&mut self, batch: &RecordBatch) -> Result<bool> {
         let rows = batch.num_rows();
-        let pieces = (batch.get_array_memory_size() / self.cache.block_bytes).clamp(1, rows.max(1));
+        let pieces = (row_bytes(batch) / self.cache.block_bytes).clamp(1, rows.max(1));
         let piece = rows.div_ceil(pieces).max(1);
         let mut from = 0;
         while from < rows {
             let length = piece.min(rows - from);
-            self.write_piece(&batch.slice(from, length))?;
+            let is_paid = self.write_piece(&batch.slice(from, length))?;
             from += length;
-            if self.written() >= self.cache.block_bytes {
-                self.end_block().await?;
+            let is_full = self.written() >= self.cache.block_bytes || !is_paid;
+            if is_full && !self.end_block().await? {
+                return Ok(false);
             }
         }
-        Ok(())
+        Ok(true)
     }
 
-    fn write_piece(&mut self, batch: &RecordBatch) -> Result<()> {
+    /// Adds rows to the block. False where it has become larger than what could be had: then it has to
+    /// be stored now.
+    fn write_piece(&mut self, batch: &RecordBatch) -> Result<bool> {
         // The table's schema, not the plan's: they can differ in what may be null.
-        let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-        let columns = batch.columns().to_vec();
-        let batch = RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?;
+        let batch = writable(batch, &self.schema)?;
         let mut block = match self.block.take() {
             Some(block) => block,
-            None => StreamWriter::try_new(Vec::new(), &self.schema)?,
+            None => {
+                self.buffer.try_grow(self.cache.block_bytes)?;
+                let room = Vec::with_capacity(self.cache.block_bytes);
+                StreamWriter::try_new(room, &self.schema)?
+            }
         };
         block.write(&batch)?;
         let capacity = block.get_ref().capacity();
         self.block = Some(block);
-        self.buffer.resize(capacity);
-        Ok(())
+        let missing = capacity.saturating_sub(self.buffer.size());
+        Ok(self.buffer.try_grow(missing).is_ok())
     }
 
     fn written(&self) -> usize {
@@ -98,31 +110,31 @@ impl PartitionWriter {
     }
 
     /// Stores the block that is being written, if there is one: in memory, at the cost of blocks used
-    /// less recently, or on disk.
-    async fn end_block(&mut self) -> Result<()> {
+    /// less recently, or on disk. False where its level has no disk and it does not fit.
+    async fn end_block(&mut self) -> Result<bool> {
         let Some(block) = self.block.take() else {
-            return Ok(());
+            return Ok(true);
         };
         let bytes = block.into_inner()?;
         let id = BlockId::rdd(self.dataset, self.next);
         self.next = self.next.saturating_add(1);
-        let (cache, name) = (Arc::clone(&self.cache), id.clone());
+        let (cache, name, level) = (Arc::clone(&self.cache), id.clone(), self.level);
         // It may write to disk, this block or others.
         let put = tokio::task::spawn_blocking(move || {
             let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
             let fill = |out: &mut dyn std::io::Write| out.write_all(&bytes);
-            cache
-                .blocks
-                .put_bytes(&name, cache.level, TaskContext::default(), size, fill)
+            let nobody = TaskContext::default();
+            cache.blocks.put_bytes(&name, level, nobody, size, fill)
         });
-        match put.await.map_err(external)?.map_err(external)? {
-            BytesPut::Stored(_) => {}
-            BytesPut::Exists | BytesPut::NotStored => {
-                return resources_err!("block {id} of a cached table could not be stored");
-            }
-        }
+        let put = put.await.map_err(external)?.map_err(external)?;
         self.buffer.free();
-        self.blocks.push(id);
-        Ok(())
+        match put {
+            BytesPut::Stored(_) => {
+                self.blocks.push(id);
+                Ok(true)
+            }
+            BytesPut::NotStored => Ok(false),
+            BytesPut::Exists => exec_err!("there is a block {id} of another cached table"),
+        }
     }
 }
