@@ -21,6 +21,7 @@ enum Place {
 /// The house, lowest floor first.
 const PLACES: &[(&str, Place)] = &[
     ("mem-sync", Place::Floor(0)),
+    ("hearth-tpch", Place::Floor(0)),
     ("mem-block", Place::Floor(1)),
     ("mem-spill", Place::Floor(1)),
     ("mem-pool", Place::Floor(2)),

@@ -57,6 +57,8 @@ const KEPT_TO: &[(&str, &[&str])] = &[
     ),
     ("datafusion*", &["mem-sql", "mem-ballista"]),
     ("arrow*", &["mem-datafusion", "mem-sql", "mem-ballista"]),
+    ("tpchgen*", &["hearth-tpch"]),
+    ("parquet", &["hearth-tpch"]),
     ("tokio", &["mem-datafusion", "mem-sql", "mem-ballista"]),
 ];
 
