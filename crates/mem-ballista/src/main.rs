@@ -1,4 +1,8 @@
-//! The program `hearth-executor`.
+//! The program `hearth-executor`: a Ballista executor whose tasks share one memory, or a scheduler.
 #![forbid(unsafe_code)]
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    mem_ballista::program::run(std::env::args_os())
+}

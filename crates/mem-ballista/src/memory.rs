@@ -1,0 +1,162 @@
+//! The memory of one executor, and how Ballista is made to use it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ballista_core::RuntimeProducer;
+use ballista_executor::execution_engine::{DefaultExecutionEngine, ExecutionEngine};
+use ballista_executor::executor_process::ExecutorProcessConfig;
+use datafusion::common::Result;
+use datafusion::prelude::SessionConfig;
+use mem_datafusion::HearthRuntime;
+
+use crate::connections::Connections;
+use crate::engine::HearthEngine;
+use crate::jobs::{JobStats, Jobs};
+use crate::task::TaskMemory;
+use crate::tuning;
+
+/// The memory of one executor: every task has a pool of its own ([`HearthMemoryPool`]), all of them over
+/// the one manager of a [`HearthRuntime`], with spill files and caches in common.
+///
+/// - A task counts from its first growth until it gives its last byte back: plans that are only decoded,
+///   and tasks that need no memory, leave the others their shares.
+/// - A task's share is weighted by the cores that it drives: with 4 cores in use, one that drives 3 of
+///   them gets three quarters, and one that drives 1 gets one.
+/// - Its session is made to fit that share ([`HearthRuntime::tuned`]), whatever the client said, and
+///   Ballista's own limit for shuffles is lifted: the pool decides when they spill.
+/// - What a task holds is given back before Ballista hears that the task is over. One that does not
+///   is named in the log, with the consumers that hold it.
+///
+/// Cloning is cheap, and gives the same memory. Its counterpart in Spark is the memory side of
+/// `Executor`.
+///
+/// [`HearthMemoryPool`]: mem_datafusion::HearthMemoryPool
+#[derive(Clone)]
+pub struct ExecutorMemory {
+    runtime: HearthRuntime,
+    vcores: usize,
+    jobs: Arc<Jobs>,
+}
+
+impl ExecutorMemory {
+    /// Has an executor use the memory of `runtime`: sets what `config` says about memory, and wraps the
+    /// execution engine and the runtime producer that it may have already. All else stays as it is;
+    /// [`ExecutorProcessConfig::vcores`] has to be set before.
+    ///
+    /// ```
+    /// use ballista_executor::executor_process::ExecutorProcessConfig;
+    /// use mem_ballista::ExecutorMemory;
+    /// use mem_datafusion::HearthRuntime;
+    /// use mem_policy::MemoryConfig;
+    ///
+    /// let memory = MemoryConfig::new()
+    ///     .with("spark.memory.offHeap.enabled", true)?
+    ///     .with("spark.memory.offHeap.size", "64m")?;
+    /// let runtime = HearthRuntime::from_config(&memory)?;
+    /// let mut config = ExecutorProcessConfig { vcores: 2, ..ExecutorProcessConfig::default() };
+    /// let memory = ExecutorMemory::install(&runtime, &mut config)?;
+    ///
+    /// // Ballista puts no pool of its own over Hearth's, and keeps no environment.
+    /// assert_eq!((config.memory_pool_size, config.session_runtime_cache_capacity), (Some(0), 0));
+    /// // `start_executor_process(Arc::new(config))` would run it; meanwhile and afterwards:
+    /// assert_eq!(memory.runtime().stats().execution, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// DataFusion's: no environment can be made.
+    pub fn install(runtime: &HearthRuntime, config: &mut ExecutorProcessConfig) -> Result<Self> {
+        let memory = Self {
+            runtime: runtime.clone(),
+            vcores: config.vcores.max(1),
+            jobs: Arc::default(),
+        };
+        let engine = config.override_execution_engine.take().unwrap_or_else(|| {
+            // As Ballista has it, and by the same setting.
+            let idle = Duration::from_secs(config.client_ttl);
+            Arc::new(if idle.is_zero() {
+                DefaultExecutionEngine::new()
+            } else {
+                DefaultExecutionEngine::with_client_pool(Arc::new(Connections::new(idle)))
+            })
+        });
+        config.override_execution_engine = Some(memory.engine_over(engine));
+        if config.override_runtime_producer.is_none() {
+            config.override_runtime_producer = Some(memory.runtime_producer()?);
+        }
+        config.vcores = memory.vcores;
+        config.memory_pool_size = Some(0);
+        config.session_runtime_cache_capacity = 0;
+        Ok(memory)
+    }
+
+    /// An engine that does what `engine` does, each task in a pool of its own.
+    fn engine_over(&self, engine: Arc<dyn ExecutionEngine>) -> Arc<dyn ExecutionEngine> {
+        Arc::new(HearthEngine::new(self.clone(), engine))
+    }
+
+    /// What plans are decoded with, and tasks' environments are made over: one for all. Nothing grows in
+    /// its pool.
+    fn runtime_producer(&self) -> Result<RuntimeProducer> {
+        let base = self.runtime.query_env()?;
+        Ok(Arc::new(move |_: &SessionConfig| Ok(Arc::clone(&base))))
+    }
+
+    /// The memory itself.
+    #[must_use]
+    pub fn runtime(&self) -> &HearthRuntime {
+        &self.runtime
+    }
+
+    /// Cores that tasks of this executor may drive at once.
+    #[must_use]
+    pub fn vcores(&self) -> usize {
+        self.vcores
+    }
+
+    /// Tasks that run now.
+    #[must_use]
+    pub fn running(&self) -> usize {
+        self.jobs.running()
+    }
+
+    /// What each job's tasks hold here and have been through, in the order in which the jobs came. Of
+    /// jobs that do nothing any more only the latest are kept.
+    #[must_use]
+    pub fn jobs(&self) -> Vec<JobStats> {
+        self.jobs.stats()
+    }
+
+    /// A task begins.
+    pub(crate) fn begin(&self, job: &str, task: String, vcores: usize) -> TaskMemory {
+        let pool = self.runtime.task();
+        self.jobs.begin(job, &task, &pool);
+        TaskMemory::new(self.clone(), job.to_owned(), task, vcores, pool)
+    }
+
+    pub(crate) fn book(&self) -> &Jobs {
+        &self.jobs
+    }
+
+    /// The session of a task with `vcores` of the executor's cores and so many partitions.
+    pub(crate) fn fitted(
+        &self,
+        config: SessionConfig,
+        vcores: usize,
+        partitions: usize,
+    ) -> SessionConfig {
+        let tasks = self.vcores.div_ceil(vcores.max(1));
+        tuning::task_session(&self.runtime, config, tasks, partitions)
+    }
+}
+
+impl fmt::Debug for ExecutorMemory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ExecutorMemory")
+            .field("runtime", &self.runtime)
+            .field("vcores", &self.vcores)
+            .finish_non_exhaustive()
+    }
+}

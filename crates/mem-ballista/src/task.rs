@@ -1,0 +1,115 @@
+//! The memory of one running task, from its begin to the report of its end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use datafusion::common::{DataFusionError, Result};
+use datafusion::execution::runtime_env::RuntimeEnv;
+use mem_datafusion::HearthMemoryPool;
+
+use crate::jobs::Outcome;
+use crate::memory::ExecutorMemory;
+
+/// How long a task's own helpers, which are stopped with it, have to let go of what they hold.
+const GRACE: Duration = Duration::from_secs(2);
+/// How often that is looked at.
+const LOOK: Duration = Duration::from_millis(1);
+
+/// One running task. Where it is dropped without [`end`](Self::end), the task was broken off.
+#[derive(Debug)]
+pub(crate) struct TaskMemory {
+    memory: ExecutorMemory,
+    job: String,
+    name: String,
+    pool: Arc<HearthMemoryPool>,
+    outcome: Outcome,
+}
+
+impl TaskMemory {
+    pub(crate) fn new(
+        memory: ExecutorMemory,
+        job: String,
+        name: String,
+        vcores: usize,
+        pool: Arc<HearthMemoryPool>,
+    ) -> Self {
+        log::debug!("{name} begins as {}, with {vcores} cores", pool.task());
+        Self {
+            memory,
+            job,
+            name,
+            pool,
+            outcome: Outcome::BrokenOff,
+        }
+    }
+
+    /// The environment `base` with the task's pool.
+    pub(crate) fn env_over(&self, base: &RuntimeEnv) -> Result<Arc<RuntimeEnv>> {
+        let pool = Arc::clone(&self.pool);
+        self.memory.runtime().env_over(base, pool)
+    }
+
+    /// An error for want of memory speaks of tasks by number: says what Ballista calls them.
+    pub(crate) fn explain(&self, error: DataFusionError) -> DataFusionError {
+        if !matches!(error.find_root(), DataFusionError::ResourcesExhausted(_)) {
+            return error;
+        }
+        let names = self.memory.book().names();
+        error.context(format!(
+            "{} is {} of its executor, where {names}",
+            self.name,
+            self.pool.task()
+        ))
+    }
+
+    /// The task is over. What it held is given back, or soon will be: helpers of its operators may
+    /// be about to notice their end. What is held after that has leaked.
+    pub(crate) async fn end(mut self, succeeded: bool) {
+        self.outcome = if succeeded {
+            Outcome::Succeeded
+        } else {
+            Outcome::Failed
+        };
+        let given_back = async {
+            while self.pool.stats().used > 0 {
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        if tokio::time::timeout(GRACE, given_back).await.is_err() {
+            self.report_leak();
+        }
+    }
+
+    fn report_leak(&self) {
+        let stats = self.pool.stats();
+        self.memory.book().leaked(&self.job);
+        let holders = stats.consumers.iter().filter(|consumer| consumer.held > 0);
+        let holders: Vec<_> = holders
+            .map(|consumer| format!("{} with {}", consumer.name, consumer.held))
+            .collect();
+        log::warn!(
+            "leak: {} of job {} is over and holds {} bytes: {}",
+            self.name,
+            self.job,
+            stats.used,
+            holders.join(", ")
+        );
+    }
+}
+
+impl Drop for TaskMemory {
+    fn drop(&mut self) {
+        let stats = self.pool.stats();
+        let book = self.memory.book();
+        if let Some(job) = book.end(&self.job, &self.pool, &stats, self.outcome) {
+            let memory = self.memory.runtime().stats();
+            log::info!(
+                "{job}; memory {} of {} granted, at most {}; spilled {} bytes so far",
+                memory.execution,
+                memory.total,
+                memory.peak,
+                memory.spilled.bytes_written
+            );
+        }
+    }
+}
