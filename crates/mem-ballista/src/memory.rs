@@ -131,7 +131,8 @@ impl ExecutorMemory {
 
     /// A task begins.
     pub(crate) fn begin(&self, job: &str, task: String, vcores: usize) -> TaskMemory {
-        let pool = self.runtime.task();
+        let weight = u32::try_from(vcores).unwrap_or(u32::MAX);
+        let pool = self.runtime.weighted_task(weight);
         self.jobs.begin(job, &task, &pool);
         TaskMemory::new(self.clone(), job.to_owned(), task, vcores, pool)
     }

@@ -6,7 +6,7 @@ mod refusal;
 mod stats;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use datafusion_common::Result;
 use datafusion_execution::memory_pool::{
@@ -14,9 +14,9 @@ use datafusion_execution::memory_pool::{
 };
 use mem_pool::{CancelToken, TaskId, raw};
 use mem_sync::Mutex;
-use mem_sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use mem_sync::atomic::{AtomicBool, AtomicU64};
 
-use crate::shared::Shared;
+use crate::shared::{Room, Shared};
 use books::Books;
 pub use stats::{ConsumerStats, PoolStats};
 
@@ -44,26 +44,29 @@ pub use stats::{ConsumerStats, PoolStats};
 pub struct HearthMemoryPool {
     shared: Arc<Shared>,
     task: TaskId,
+    /// As how many tasks it counts.
+    weight: u32,
     books: Mutex<Books>,
     cancel: CancelToken,
     /// A consumer that could have spilled has waited in vain: such ones do not wait any more.
     impatient: AtomicBool,
     /// It has asked the ledger, which has to be told of its end.
-    has_asked: AtomicBool,
+    has_asked: OnceLock<()>,
     waits: AtomicU64,
     waited_nanos: AtomicU64,
     pressures: AtomicU64,
 }
 
 impl HearthMemoryPool {
-    pub(crate) fn new(shared: Arc<Shared>, task: TaskId) -> Arc<Self> {
+    pub(crate) fn new(shared: Arc<Shared>, task: TaskId, weight: u32) -> Arc<Self> {
         let pool = Arc::new(Self {
             shared: Arc::clone(&shared),
             task,
+            weight: weight.max(1),
             books: Mutex::default(),
             cancel: CancelToken::new(),
             impatient: AtomicBool::new(false),
-            has_asked: AtomicBool::new(false),
+            has_asked: OnceLock::new(),
             waits: AtomicU64::new(0),
             waited_nanos: AtomicU64::new(0),
             pressures: AtomicU64::new(0),
@@ -76,6 +79,12 @@ impl HearthMemoryPool {
     #[must_use]
     pub fn task(&self) -> TaskId {
         self.task
+    }
+
+    /// As how many tasks it counts where memory is shared: 1 mostly.
+    #[must_use]
+    pub fn weight(&self) -> u32 {
+        self.weight
     }
 
     /// Cancels the waits of this task: they end in an error that says so.
@@ -112,6 +121,21 @@ impl HearthMemoryPool {
         let result = change(&mut books);
         self.shared.overdraft().change(before, books.overdraft());
         result
+    }
+
+    /// What there is to be granted now.
+    fn room(&self) -> Room {
+        self.shared.room(self.weight)
+    }
+
+    /// Before each request. The first has the ledger told of the weight before another can be made.
+    fn note_request(&self) {
+        self.has_asked.get_or_init(|| {
+            if self.weight > 1 {
+                let ledger = self.shared.ledger();
+                ledger.register_weighted(self.task, self.weight);
+            }
+        });
     }
 
     /// Gives bytes back to the ledger. No lock of the pool's is held: others are woken.
@@ -167,7 +191,7 @@ impl MemoryPool for HearthMemoryPool {
 
     /// All memory of the runtime: a task that is alone may have it.
     fn memory_limit(&self) -> MemoryLimit {
-        let total = self.shared.room().total;
+        let total = self.room().total;
         MemoryLimit::Finite(usize::try_from(total).unwrap_or(usize::MAX))
     }
 }
@@ -176,7 +200,7 @@ impl Drop for HearthMemoryPool {
     /// Reservations keep the pool alive, so nothing is held any more; what is, all the same, goes back.
     fn drop(&mut self) {
         self.with_books(|books| *books = Books::default());
-        if self.has_asked.load(Ordering::Relaxed) {
+        if self.has_asked.get().is_some() {
             self.shared.ledger().end_task(self.task);
         }
     }
@@ -193,7 +217,7 @@ impl fmt::Debug for HearthMemoryPool {
 
 impl fmt::Display for HearthMemoryPool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let room = self.shared.room();
+        let room = self.room();
         let used = self.books.lock().used();
         write!(
             f,

@@ -132,7 +132,14 @@ impl HearthRuntime {
     /// that [`task`](Self::task) gives begin with 1.
     #[must_use]
     pub fn task_of(&self, task: TaskId) -> Arc<HearthMemoryPool> {
-        HearthMemoryPool::new(Arc::clone(&self.shared), task)
+        HearthMemoryPool::new(Arc::clone(&self.shared), task, 1)
+    }
+
+    /// A pool for a new task that counts as `weight` tasks, and may hold what they might: one that works
+    /// on several cores, where others work on one.
+    #[must_use]
+    pub fn weighted_task(&self, weight: u32) -> Arc<HearthMemoryPool> {
+        HearthMemoryPool::new(Arc::clone(&self.shared), self.shared.next_task(), weight)
     }
 
     /// An environment for one query: a pool of its own, common spill directories, caches and object
@@ -233,7 +240,7 @@ impl HearthRuntime {
 
     /// What queries could have together, if they were alone now, in bytes.
     pub(crate) fn available(&self) -> u64 {
-        self.shared.room().cap
+        self.shared.room(1).cap
     }
 
     /// What is held by whom, and what has happened so far.

@@ -38,7 +38,7 @@ pub(crate) struct Room {
     pub(crate) total: u64,
     /// What all tasks together may hold: all but blocks that can't be evicted.
     pub(crate) cap: u64,
-    /// The most that one task may hold now.
+    /// The most that the task may hold now.
     pub(crate) share: u64,
     /// Granted to nobody, or to blocks that can be evicted.
     pub(crate) free: u64,
@@ -122,8 +122,8 @@ impl Shared {
         self.pools.lock().iter().filter_map(Weak::upgrade).collect()
     }
 
-    /// Looks at the ledger.
-    pub(crate) fn room(&self) -> Room {
+    /// Looks at the ledger, for a task of that weight.
+    pub(crate) fn room(&self, weight: u32) -> Room {
         let snapshot = self.ledger().snapshot();
         let books = snapshot.of_mode(self.mode);
         let cap = match self.manager.resolved().policy {
@@ -135,10 +135,11 @@ impl Shared {
         };
         let cap = cap.saturating_sub(books.unmanaged);
         let granted = books.execution_used.saturating_add(books.kept);
+        let weight = u64::from(weight);
         Room {
             total: books.total,
             cap,
-            share: cap / books.active_tasks.max(1),
+            share: cap.saturating_mul(weight) / books.active_tasks.max(weight).max(1),
             free: cap.saturating_sub(granted),
             overdraft: self.overdraft.now(),
             active_tasks: books.active_tasks,

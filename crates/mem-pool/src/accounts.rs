@@ -2,6 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
+use crate::sum::add;
 use crate::task::TaskId;
 
 /// One task's standing in a pool.
@@ -15,9 +16,17 @@ pub(crate) struct Account {
     pub(crate) registered: bool,
     /// Requests of this task that are queued.
     pub(crate) waiting: u32,
+    /// As how many tasks beyond one it counts.
+    pub(crate) beyond_one: u32,
 }
 
 impl Account {
+    /// As how many tasks it counts.
+    #[inline]
+    pub(crate) fn weight(&self) -> u64 {
+        add(1, u64::from(self.beyond_one))
+    }
+
     pub(crate) fn is_idle(&self) -> bool {
         self.bytes == 0 && !self.counted && !self.registered && self.waiting == 0
     }

@@ -16,9 +16,16 @@ impl Ledger {
     /// Makes the ledger keep the task's peaks until [`end_task`](Self::end_task). Does not count the
     /// task in N: its first request does.
     pub fn register_task(&self, task: TaskId) {
-        self.commit(Action::RegisterTask { task }, |state| {
+        self.register_weighted(task, 1);
+    }
+
+    /// The same for a task that counts as `weight` tasks (1 at least), and may hold what they might: one
+    /// that works on several cores, where others work on one. Has to come before its first request; the
+    /// weight of a task that counts already stays as it is. Spark's tasks all weigh the same.
+    pub fn register_weighted(&self, task: TaskId, weight: u32) {
+        self.commit(Action::RegisterTask { task, weight }, |state| {
             for books in &mut state.books {
-                books.execution.register(task);
+                books.execution.register(task, weight);
             }
             ((), ActionOutcome::Done)
         });

@@ -59,8 +59,8 @@ impl ExecutionMemoryPool {
             .saturating_sub(self.frozen)
     }
 
-    /// N: the tasks between which the pool is shared now. A task counts from its first request
-    /// until it releases its last byte.
+    /// N: the tasks between which the pool is shared now, by their weights, which mostly are 1. A task
+    /// counts from its first request until it releases its last byte.
     #[must_use]
     #[inline]
     pub fn active_tasks(&self) -> u64 {
@@ -75,14 +75,20 @@ impl ExecutionMemoryPool {
     }
 
     /// The 1/2N..1/N rule: a task may hold up to `cap / N` bytes; below `pool_size / 2N` it waits
-    /// rather than take less than it asked for. `cap` is what all tasks together could ever have.
+    /// rather than take less than it asked for. `cap` is what all tasks together could ever have. One
+    /// of more weight counts as so many tasks, and may hold what they might.
     #[must_use]
     #[inline]
     pub fn share(&self, task: TaskId, bytes: u64, cap: u64) -> Share {
-        let tasks = self.counted.max(1);
-        let held = self.held_by(task);
+        let account = self.accounts.get(task);
+        let (held, weight) = account.map_or((0, 1), |account| (account.bytes, account.weight()));
+        let tasks = self.counted.max(weight);
         // Mostly one task has it all, and divisions are slow.
-        let max_per_task = if tasks == 1 { cap } else { cap / tasks };
+        let max_per_task = if tasks == weight {
+            cap
+        } else {
+            cap.saturating_mul(weight) / tasks
+        };
         let grant = bytes
             .min(max_per_task.saturating_sub(held))
             .min(self.free());
@@ -90,7 +96,7 @@ impl ExecutionMemoryPool {
             return Share::Grant(grant);
         }
         // fault(half-share): replace saturating_mul(2) => saturating_mul(3)
-        let min_per_task = self.pool_size / tasks.saturating_mul(2);
+        let min_per_task = self.pool_size.saturating_mul(weight) / tasks.saturating_mul(2);
         if add(held, grant) < min_per_task {
             Share::Wait
         } else {
@@ -119,7 +125,9 @@ impl ExecutionMemoryPool {
         let account = self.accounts.of(task);
         let new = !account.counted;
         account.counted = true;
-        self.counted = add(self.counted, u64::from(new));
+        if new {
+            self.counted = add(self.counted, account.weight());
+        }
         new
     }
 
@@ -128,14 +136,25 @@ impl ExecutionMemoryPool {
     pub(crate) fn count_out(&mut self, task: TaskId) {
         if let Some(account) = self.accounts.get_mut(task) {
             account.counted = false;
-            self.counted = sub(self.counted, 1);
+            self.counted = sub(self.counted, account.weight());
         }
         self.forget_if_idle(task);
     }
 
-    /// Keeps the task's account, and its peak, from now until [`end`](Self::end).
-    pub(crate) fn register(&mut self, task: TaskId) {
-        self.accounts.of(task).registered = true;
+    /// Keeps the task's account, and its peak, from now until [`end`](Self::end). It counts as `weight`
+    /// tasks, unless it counts already.
+    pub(crate) fn register(&mut self, task: TaskId, weight: u32) {
+        let account = self.accounts.of(task);
+        account.registered = true;
+        if !account.counted {
+            account.beyond_one = weight.saturating_sub(1);
+        }
+    }
+
+    /// `total` divided among the tasks that count: the part of `task`.
+    pub(crate) fn part_of(&self, task: TaskId, total: u64) -> u64 {
+        let weight = self.accounts.get(task).map_or(1, Account::weight);
+        total.saturating_mul(weight) / self.counted.max(weight)
     }
 
     pub(crate) fn enqueue(&mut self, task: TaskId) {
@@ -184,7 +203,7 @@ impl ExecutionMemoryPool {
             self.holders = sub(self.holders, u64::from(released > 0));
             if account.counted && account.waiting == 0 {
                 account.counted = false;
-                self.counted = sub(self.counted, 1);
+                self.counted = sub(self.counted, account.weight());
             }
             self.forget_if_idle(task);
         }
@@ -198,8 +217,9 @@ impl ExecutionMemoryPool {
             return 0;
         };
         account.registered = false;
-        let counted = std::mem::take(&mut account.counted);
-        self.counted = sub(self.counted, u64::from(counted));
+        if std::mem::take(&mut account.counted) {
+            self.counted = sub(self.counted, account.weight());
+        }
         self.release(task, u64::MAX)
     }
 
@@ -242,16 +262,9 @@ impl ExecutionMemoryPool {
     pub(crate) fn check(&self) {
         let sum: u64 = self.accounts.iter().map(|(_, account)| account.bytes).sum();
         assert_eq!(sum, self.used, "the pool's use is the sum of its tasks'");
-        let counted = self
-            .accounts
-            .iter()
-            .filter(|(_, account)| account.counted)
-            .count();
-        assert_eq!(
-            u64::try_from(counted),
-            Ok(self.counted),
-            "N is the number of counted tasks"
-        );
+        let counted = self.accounts.iter().filter(|(_, account)| account.counted);
+        let counted: u64 = counted.map(|(_, account)| account.weight()).sum();
+        assert_eq!(counted, self.counted, "N is the weight of counted tasks");
         let holders = self
             .accounts
             .iter()
@@ -306,9 +319,35 @@ mod tests {
     }
 
     #[test]
+    fn a_task_of_weight_three_has_three_times_the_share_of_one() {
+        let mut pool = pool(1000, &[]);
+        pool.register(A, 3);
+        pool.register(B, 1);
+        pool.count_in(A);
+        assert_eq!(pool.share(A, 1000, 1000), Share::Grant(1000));
+        pool.count_in(B);
+        assert_eq!(pool.active_tasks(), 4);
+        assert_eq!(pool.share(A, 1000, 1000), Share::Grant(750));
+        assert_eq!(pool.share(B, 1000, 1000), Share::Grant(250));
+        // Below half of that each waits.
+        pool.take(B, 626);
+        assert_eq!(pool.share(A, 375, 1000), Share::Wait);
+        assert_eq!(pool.part_of(A, 1000), 750);
+        // The weight of a task that counts stays until it ends.
+        pool.register(B, 9);
+        pool.check();
+        assert_eq!(pool.release(B, 626), 626);
+        pool.end(B);
+        assert_eq!(pool.active_tasks(), 3);
+        pool.end(A);
+        assert_eq!(pool.active_tasks(), 0);
+        pool.check();
+    }
+
+    #[test]
     fn the_last_byte_ends_the_counting_but_not_a_registration() {
         let mut pool = pool(100, &[(A, 60)]);
-        pool.register(A);
+        pool.register(A, 1);
         assert_eq!(pool.release(A, 1000), 60);
         assert_eq!((pool.active_tasks(), pool.peak_of(A)), (0, 60));
         pool.end(A);

@@ -54,8 +54,11 @@ impl Refusal {
     /// A request that had to be granted in full and was granted only in part.
     pub(crate) fn short(ledger: &Arc<Ledger>, ask: Ask, kept: Reservation) -> Self {
         let mut refusal = Self::look(ledger, ask, |books, held| {
-            let share = books.total() / books.execution().active_tasks().max(1);
-            Reason::Limit(match books.total() {
+            let (total, execution) = (books.total(), books.execution());
+            let share = ask
+                .task()
+                .map_or(total, |task| execution.part_of(task, total));
+            Reason::Limit(match total {
                 0 => Limit::NoSuchMemory(ask.mode()),
                 _ if held >= share => Limit::TaskShare(share),
                 _ => Limit::ExecutionFull,

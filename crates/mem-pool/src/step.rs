@@ -127,6 +127,8 @@ pub enum Action {
     RegisterTask {
         /// The task.
         task: TaskId,
+        /// As how many tasks it counts.
+        weight: u32,
     },
     /// A task is over.
     EndTask {

@@ -71,7 +71,7 @@ impl HearthMemoryPool {
         match self.try_acquire(bytes) {
             Ok(acquired) => acquired.leave(),
             // Below its minimum the task gets all or nothing, so it asks for no more than there is.
-            Err(_) => match self.shared.room().free_for(0).unwrap_or(0).min(bytes) {
+            Err(_) => match self.room().free_for(0).unwrap_or(0).min(bytes) {
                 0 => 0,
                 some => self.try_acquire(some).map_or(0, Reservation::leave),
             },
@@ -90,8 +90,7 @@ impl HearthMemoryPool {
         {
             outcome = waited;
         }
-        let cannot_help_itself =
-            outcome.is_err() && self.is_first(asking, self.shared.room().share);
+        let cannot_help_itself = outcome.is_err() && self.is_first(asking, self.room().share);
         if cannot_help_itself {
             let missing = asking.missing;
             self.with_books(|books| books.raid(asking));
@@ -113,7 +112,7 @@ impl HearthMemoryPool {
     /// Whether a request that the ledger grants may be taken: that leaves the reserve to those it is
     /// for, and overdraft is repaid first.
     fn judge(&self, asking: &Asking, acquired: Reservation) -> Result<Reservation, Refused> {
-        let room = self.shared.room();
+        let room = self.room();
         let Some(free) = room.free_for(asking.debt) else {
             return Err(Refused::of(Bar::Overdraft(room.overdraft)));
         };
@@ -146,7 +145,7 @@ impl HearthMemoryPool {
     /// Has the largest other consumer that can spill leave with its next growth what this one was
     /// refused, or spill. Other than that nobody can be made to give anything back.
     fn press(&self, asking: &Asking) {
-        let share = self.shared.room().share;
+        let share = self.room().share;
         let floor = (share / PRESSURE_FLOOR).min(PRESSURE_FLOOR_BYTES);
         if self.with_books(|books| books.press_largest(asking.id, floor, asking.asked)) {
             self.pressures.fetch_add(1, Ordering::Relaxed);
@@ -197,7 +196,7 @@ impl HearthMemoryPool {
 
     /// What can be had of `bytes`, without waiting; blocks are evicted away from the worker.
     fn try_acquire(&self, bytes: u64) -> Result<Reservation, Refusal> {
-        self.has_asked.store(true, Ordering::Relaxed);
+        self.note_request();
         let ask = Ask::execution(self.task, self.shared.mode(), bytes);
         let mut ticket = self.shared.ledger().ticket(ask);
         loop {

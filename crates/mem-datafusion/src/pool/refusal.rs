@@ -90,7 +90,7 @@ impl HearthMemoryPool {
 
     /// Asked, granted, free, the limit that bit, N, who holds the most, and what would have helped.
     fn message(&self, consumer: &MemoryConsumer, asked: u64, refused: &Refused) -> String {
-        let room = self.shared.room();
+        let room = self.room();
         let mut text = String::with_capacity(512);
         // Writing to a string can't fail.
         let mut say = |arguments: std::fmt::Arguments<'_>| {

@@ -115,3 +115,22 @@ fn on_hearth_the_other_waits_for_its_share_and_both_finish() {
     check_empty(&runtime);
     assert!(runtime.stats().peak <= runtime.stats().total);
 }
+
+#[test]
+fn a_task_on_three_cores_may_hold_what_three_tasks_might() {
+    let runtime = runtime(TOTAL);
+    let (three, one) = (runtime.weighted_task(3), runtime.weighted_task(1));
+    let three: Arc<dyn MemoryPool> = three;
+    let one: Arc<dyn MemoryPool> = one;
+    let (large, small) = (holder(&three, "HashJoinInput"), holder(&one, "HashJoinInput"));
+    small.try_grow(MIB).unwrap();
+    large.try_grow(48 * MIB).unwrap();
+    assert!(large.try_grow(MIB).is_err());
+    small.try_grow(15 * MIB).unwrap();
+    assert!(small.try_grow(MIB).is_err());
+    drop(small);
+    // It is alone now.
+    large.try_grow(16 * MIB).unwrap();
+    drop(large);
+    assert_eq!(runtime.stats().execution, 0);
+}

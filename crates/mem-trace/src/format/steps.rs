@@ -88,7 +88,11 @@ pub enum StepInput {
     /// A request that took over a credit was dropped before it arrived.
     Return { number: u64 },
     /// A task is known from now on.
-    RegisterTask { task: i64 },
+    RegisterTask {
+        task: i64,
+        #[serde(default = "one", skip_serializing_if = "is_one")]
+        weight: u32,
+    },
     /// A task is over.
     EndTask { task: i64 },
     /// Every waiter is to be looked at.
@@ -105,6 +109,18 @@ pub enum StepInput {
 )]
 fn is_zero(bytes: &u64) -> bool {
     *bytes == 0
+}
+
+fn one() -> u32 {
+    1
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature is serde's"
+)]
+fn is_one(weight: &u32) -> bool {
+    *weight == 1
 }
 
 impl From<&Action> for StepInput {
@@ -191,7 +207,10 @@ impl StepInput {
                 bytes,
             },
             Action::DropCredit { credit } => Self::DropCredit { credit },
-            Action::RegisterTask { task } => Self::RegisterTask { task: task.get() },
+            Action::RegisterTask { task, weight } => Self::RegisterTask {
+                task: task.get(),
+                weight,
+            },
             Action::EndTask { task } => Self::EndTask { task: task.get() },
             Action::SetUnmanaged { mode, bytes } => Self::SetUnmanaged {
                 mode: mode.into(),

@@ -195,7 +195,9 @@ impl Recording {
             StepInput::ReleaseAll { task } => {
                 raw::release_all_execution_memory_for_task(ledger, TaskId::new(task));
             }
-            StepInput::RegisterTask { task } => ledger.register_task(TaskId::new(task)),
+            StepInput::RegisterTask { task, weight } => {
+                ledger.register_weighted(TaskId::new(task), weight);
+            }
             StepInput::EndTask { task } => {
                 ledger.end_task(TaskId::new(task));
             }
