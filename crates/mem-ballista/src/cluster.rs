@@ -71,14 +71,14 @@ impl Cluster {
             }
             Ok::<_, BallistaError>((scheduler, executors))
         });
-        let started = started.await;
-        // From here on, whatever fails, the threads end with this.
+        // From here on, whatever happens, the threads end with this.
         let mut cluster = Self {
             threads: Some(threads),
             scheduler: SocketAddr::from(([127, 0, 0, 1], 0)),
             executors: Vec::new(),
             planning,
         };
+        let started = started.await;
         let started = started.map_err(|panic| exec_datafusion_err!("{panic}"))?;
         let started = started.map_err(|error| DataFusionError::External(Box::new(error)));
         (cluster.scheduler, cluster.executors) = started?;

@@ -161,3 +161,130 @@ impl fmt::Debug for ExecutorMemory {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ballista_core::error::BallistaError;
+    use datafusion::common::DataFusionError;
+    use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
+    use mem_policy::MemoryConfig;
+
+    use super::*;
+
+    const MIB: usize = 1 << 20;
+
+    /// An executor of 64 MiB and four cores, and what was set for it.
+    fn executor() -> (ExecutorMemory, ExecutorProcessConfig) {
+        let config = MemoryConfig::new()
+            .with("spark.memory.offHeap.enabled", true)
+            .and_then(|config| config.with("spark.memory.offHeap.size", 64 * MIB));
+        let runtime = HearthRuntime::from_config(&config.unwrap()).unwrap();
+        let mut config = ExecutorProcessConfig {
+            vcores: 4,
+            ..ExecutorProcessConfig::default()
+        };
+        let memory = ExecutorMemory::install(&runtime, &mut config).unwrap();
+        (memory, config)
+    }
+
+    fn held(task: &TaskMemory, base: &RuntimeProducer, bytes: usize) -> MemoryReservation {
+        let base = base(&SessionConfig::new()).unwrap();
+        let env = task.env_over(&base).unwrap();
+        let held = MemoryConsumer::new("HashJoinInput").register(&env.memory_pool);
+        held.try_grow(bytes).unwrap();
+        held
+    }
+
+    fn end(task: TaskMemory) {
+        let timer = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build();
+        timer.unwrap().block_on(task.end(true));
+    }
+
+    #[test]
+    fn what_decodes_plans_or_needs_nothing_takes_no_share() {
+        let (memory, config) = executor();
+        let base = config.override_runtime_producer.unwrap();
+        let decoded: Vec<_> = (0..5)
+            .map(|_| base(&SessionConfig::new()).unwrap())
+            .collect();
+        let idle: Vec<_> = (0..5)
+            .map(|task| memory.begin("job", format!("job/1/{task}"), 1))
+            .collect();
+        let task = memory.begin("job", "job/2/0".to_owned(), 1);
+        let all = held(&task, &base, 60 * MIB);
+        drop((all, task, idle, decoded));
+        assert_eq!(memory.runtime().stats().execution, 0);
+    }
+
+    #[test]
+    fn shares_are_weighed_by_cores() {
+        let (memory, config) = executor();
+        let base = config.override_runtime_producer.unwrap();
+        let three = memory.begin("job", "job/1/0".to_owned(), 3);
+        let one = memory.begin("job", "job/1/1".to_owned(), 1);
+        let small = held(&one, &base, MIB);
+        let large = held(&three, &base, 47 * MIB);
+        assert!(large.try_grow(2 * MIB).is_err());
+        small.try_grow(14 * MIB).unwrap();
+        assert!(small.try_grow(2 * MIB).is_err());
+    }
+
+    #[test]
+    fn a_job_is_told_of_as_its_tasks_end() {
+        let (memory, config) = executor();
+        let base = config.override_runtime_producer.unwrap();
+        let one = memory.begin("job", "job/1/0".to_owned(), 1);
+        let two = memory.begin("job", "job/1/1".to_owned(), 1);
+        drop(held(&one, &base, 3 * MIB));
+        let late = held(&two, &base, 2 * MIB);
+        end(one);
+        // Broken off, and what it held is held on for a while.
+        drop(two);
+        let [job] = &memory.jobs()[..] else {
+            panic!("one job");
+        };
+        assert_eq!((job.running, job.succeeded, job.broken_off), (0, 1, 1));
+        assert_eq!((job.held, job.peak), (2 << 20, 3 << 20));
+        drop(late);
+        assert_eq!(memory.jobs()[0].held, 0);
+    }
+
+    #[test]
+    fn a_task_that_holds_memory_after_its_end_has_leaked() {
+        let (memory, config) = executor();
+        let base = config.override_runtime_producer.unwrap();
+        let task = memory.begin("job", "job/1/0".to_owned(), 1);
+        let leaked = held(&task, &base, MIB);
+        end(task);
+        let job = memory.jobs()[0].clone();
+        assert_eq!((job.running, job.leaks, job.held), (0, 1, 1 << 20));
+        drop(leaked);
+        assert_eq!(memory.runtime().stats().execution, 0);
+    }
+
+    #[test]
+    fn an_error_for_want_of_memory_has_ballistas_names() {
+        let (memory, _) = executor();
+        let task = memory.begin("job", "job/1.0/0.0".to_owned(), 1);
+        let _other = memory.begin("else", "else/3.0/7.0".to_owned(), 1);
+        let error = DataFusionError::ResourcesExhausted("task 3 holds 5".to_owned());
+        let wrapped = BallistaError::DataFusionError(Box::new(error));
+        let wrapped = task.explain(DataFusionError::External(Box::new(wrapped)));
+        assert!(wrapped.to_string().contains("is job/1.0/0.0"), "{wrapped}");
+        let error = DataFusionError::ResourcesExhausted("task 3 holds 5".to_owned());
+        let error = task.explain(error);
+        assert!(matches!(
+            error.find_root(),
+            DataFusionError::ResourcesExhausted(_)
+        ));
+        let text = error.to_string();
+        assert!(text.contains("task 3 is else/3.0/7.0"), "{text}");
+        let other = task.explain(DataFusionError::Plan("bad".to_owned()));
+        assert_eq!(
+            other.to_string(),
+            DataFusionError::Plan("bad".to_owned()).to_string()
+        );
+    }
+}

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ballista_core::error::BallistaError;
 use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::runtime_env::RuntimeEnv;
 use mem_datafusion::HearthMemoryPool;
@@ -51,7 +52,7 @@ impl TaskMemory {
 
     /// An error for want of memory speaks of tasks by number: says what Ballista calls them.
     pub(crate) fn explain(&self, error: DataFusionError) -> DataFusionError {
-        if !matches!(error.find_root(), DataFusionError::ResourcesExhausted(_)) {
+        if !is_for_want_of_memory(&error) {
             return error;
         }
         let names = self.memory.book().names();
@@ -94,6 +95,18 @@ impl TaskMemory {
             stats.used,
             holders.join(", ")
         );
+    }
+}
+
+/// Whether the pool refused it. Ballista's shuffle writers wrap errors in their own and those in DataFusion's.
+fn is_for_want_of_memory(error: &DataFusionError) -> bool {
+    match error.find_root() {
+        DataFusionError::ResourcesExhausted(_) => true,
+        DataFusionError::External(inner) => match inner.downcast_ref::<BallistaError>() {
+            Some(BallistaError::DataFusionError(inner)) => is_for_want_of_memory(inner),
+            _ => false,
+        },
+        _ => false,
     }
 }
 

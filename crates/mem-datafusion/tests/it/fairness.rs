@@ -122,7 +122,10 @@ fn a_task_on_three_cores_may_hold_what_three_tasks_might() {
     let (three, one) = (runtime.weighted_task(3), runtime.weighted_task(1));
     let three: Arc<dyn MemoryPool> = three;
     let one: Arc<dyn MemoryPool> = one;
-    let (large, small) = (holder(&three, "HashJoinInput"), holder(&one, "HashJoinInput"));
+    let (large, small) = (
+        holder(&three, "HashJoinInput"),
+        holder(&one, "HashJoinInput"),
+    );
     small.try_grow(MIB).unwrap();
     large.try_grow(48 * MIB).unwrap();
     assert!(large.try_grow(MIB).is_err());
