@@ -88,3 +88,54 @@ fn without_own_limit(plan: Arc<dyn ExecutionPlan>, rows: usize) -> Result<Arc<dy
     )?;
     Ok(Arc::new(writer))
 }
+
+#[cfg(test)]
+mod tests {
+    use ballista_core::execution_plans::sort_shuffle::SortShuffleConfig;
+    use datafusion::arrow::datatypes::{DataType, Field, Schema};
+    use datafusion::physical_expr::expressions::col;
+    use datafusion::physical_plan::Partitioning;
+    use datafusion::physical_plan::empty::EmptyExec;
+
+    use super::*;
+
+    /// A shuffle of three partitions into five.
+    fn shuffle() -> Arc<dyn ExecutionPlan> {
+        let schema = Schema::new(vec![Field::new("key", DataType::Int64, false)]);
+        let key = col("key", &schema).unwrap();
+        let input = EmptyExec::new(Arc::new(schema)).with_partitions(3);
+        let writer = SortShuffleWriterExec::try_new(
+            JobId::new("job"),
+            7,
+            Arc::new(input),
+            String::new(),
+            Partitioning::Hash(vec![key], 5),
+            SortShuffleConfig::new(true, 8192),
+        );
+        Arc::new(writer.unwrap())
+    }
+
+    #[test]
+    fn a_shuffle_is_limited_by_its_pool_alone() {
+        let plan = without_own_limit(shuffle(), 1000).unwrap();
+        let writer = plan.downcast_ref::<SortShuffleWriterExec>().unwrap();
+        let config = writer.config();
+        assert_eq!(
+            (config.memory_limit_per_task_bytes, config.batch_size),
+            (0, 1000)
+        );
+        assert_eq!((writer.job_id().as_str(), writer.stage_id()), ("job", 7));
+        assert_eq!(plan.output_partitioning().partition_count(), 5);
+        // What is no such shuffle stays what it is.
+        let input = Arc::clone(plan.children()[0]);
+        assert!(Arc::ptr_eq(
+            &input,
+            &without_own_limit(Arc::clone(&input), 1000).unwrap()
+        ));
+    }
+
+    #[test]
+    fn a_task_drives_what_is_below_its_shuffle() {
+        assert_eq!(partitions_driven(&shuffle()), 3);
+    }
+}
