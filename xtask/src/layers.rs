@@ -35,6 +35,7 @@ const PLACES: &[(&str, Place)] = &[
     ("mem-sql", Place::Floor(8)),
     ("mem-ballista", Place::Floor(8)),
     ("hearth-bench", Place::Floor(9)),
+    ("hearth-bench-sql", Place::Floor(9)),
     ("mem-sim", Place::Simulation),
     ("xtask", Place::Outside),
 ];

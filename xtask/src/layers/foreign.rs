@@ -62,10 +62,12 @@ const KEPT_TO: &[(&str, &[&str])] = &[
     ("tokio", &["mem-datafusion", "mem-sql", "mem-ballista"]),
 ];
 
+/// Benchmarks are there for the peers, which are foreign crates.
+const BENCHMARKS: [&str; 2] = ["hearth-bench", "hearth-bench-sql"];
+
 /// Why the room called `room` may not have `dependency`. The first row that fits decides.
 pub(super) fn forbidden(room: &str, dependency: &Dependency) -> Option<String> {
-    // Benchmarks are there for the peers, which are foreign crates.
-    if dependency.kind == Kind::Dev || room == "hearth-bench" {
+    if dependency.kind == Kind::Dev || BENCHMARKS.contains(&room) {
         return None;
     }
     let fits = |pattern: &str| match pattern.strip_suffix('*') {
