@@ -4,22 +4,36 @@ use crate::failure::Result;
 use crate::run::{self, Limits, Output, Tally};
 use crate::workspace::Workspace;
 
+/// The group that has a program of its own, as it builds all of DataFusion.
+const DATAFUSION: &str = "datafusion";
+
 /// The command: `arguments` are the benchmark program's own.
 pub(crate) fn run(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
-    let packages = ["--package", "hearth", "--package", "hearth-bench"];
+    match arguments.split_first() {
+        // Without optimization at link time, which takes long and is the same for all that is compared.
+        Some((&DATAFUSION, rest)) => {
+            let setting = ["--config", "profile.release.lto=false"];
+            start(workspace, &["hearth-bench-sql"], &setting, rest)
+        }
+        _ => start(workspace, &["hearth-bench", "hearth"], &[], arguments),
+    }
+}
+
+/// Builds `packages` and starts the first.
+fn start(
+    workspace: &Workspace,
+    packages: &[&str],
+    setting: &[&str],
+    arguments: &[&str],
+) -> Result<()> {
     let mut build = workspace.cargo();
-    build.args(["build", "--release"]).args(packages);
+    build.args(["build", "--release"]).args(setting);
+    for package in packages {
+        build.args(["--package", package]);
+    }
     run::step("cargo build", &mut build, &mut Tally::default())?;
     let mut bench = workspace.cargo();
-    bench
-        .args([
-            "run",
-            "--quiet",
-            "--release",
-            "--package",
-            "hearth-bench",
-            "--",
-        ])
-        .args(arguments);
+    bench.args(["run", "--quiet", "--release"]).args(setting);
+    bench.args(["--package", packages[0], "--"]).args(arguments);
     run::run(&mut bench, Limits::WATCHED, Output::Stream)?.require_success("the benchmarks")
 }

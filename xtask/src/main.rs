@@ -45,6 +45,8 @@ usage: cargo xtask <command>
   tidy                        what compiler and clippy don't look at: sizes, words, manifests, documents
   bench [GROUP]... [--case TEXT] [--json FILE]
                               ours beside the best peers, as ratios of medians; fails where a bar is missed
+  bench datafusion [--case TEXT] [--json FILE] [--pool TEXT,..] [--runs N] [--scale X] [--data DIRECTORY]
+                              DataFusion's queries under a limit, beside its own pools; builds all of DataFusion
   deny                        licences, sources, bans and advisories of what we depend on";
 
 fn main() -> ExitCode {
