@@ -10,17 +10,19 @@ use datafusion::datasource::MemTable;
 use datafusion::prelude::SessionConfig;
 use tokio::runtime::Runtime;
 
-use crate::cell::{Runs, mib};
+use crate::cell::{Cell, Runs, mib};
 use crate::contender::{self, Contender, Session};
-use crate::query::{self, Outcome};
+use crate::query::{self, Outcome, bytes};
 use crate::report::Report;
 
 /// Rows of the table.
 const ROWS: usize = 4_000_000;
 /// Its partitions, and the session's.
 const PARTITIONS: usize = 4;
-/// In MiB. The last one is out of reach of all that is known.
-const LIMITS: [u64; 7] = [128, 80, 64, 56, 48, 40, 32];
+/// In MiB.
+const LIMITS: [usize; 7] = [128, 80, 64, 56, 48, 40, 32];
+/// In MiB: below, nothing is promised.
+const LEAST_JUDGED: usize = 40;
 
 const QUERIES: [(&str, &str); 3] = [
     (
@@ -34,17 +36,17 @@ const QUERIES: [(&str, &str); 3] = [
     ("sort", "SELECT * FROM t ORDER BY c"),
 ];
 
-/// Runs the cases that the report wants.
+/// Runs the cases that the report wants, each so many times. A scale other than 1 is one of rows and of limits.
 ///
 /// # Errors
 /// Where something goes wrong that is no matter of a limit.
 pub(crate) fn run(
     runtime: &Runtime,
     contenders: &[Contender],
-    runs: usize,
+    (runs, scale): (usize, f64),
     report: &mut Report,
 ) -> Result<()> {
-    let name = |query: &str, limit: u64| format!("ladder {query} {limit} MiB");
+    let name = |query: &str, limit: usize| format!("ladder {query} {limit} MiB");
     let wanted = |query: &str| LIMITS.map(|limit| (name(query, limit), limit));
     let mut table = None;
     for (query, sql) in QUERIES {
@@ -55,7 +57,7 @@ pub(crate) fn run(
         }
         let table = match &table {
             Some(table) => table,
-            None => table.insert(data::table(ROWS, PARTITIONS)?),
+            None => table.insert(data::table(scaled(ROWS, scale), PARTITIONS)?),
         };
         let ladder = Ladder {
             runtime,
@@ -70,10 +72,29 @@ pub(crate) fn run(
             mib(outcome.metered.peak)
         ));
         for (case, limit) in cases {
-            ladder.case(&case, limit << 20, contenders, (runs, expected), report)?;
+            let bytes = bytes(scaled(limit << 20, scale));
+            let cells = ladder.case(&case, bytes, contenders, (runs, expected))?;
+            for cell in &cells {
+                report.add(cell);
+            }
+            if limit >= LEAST_JUDGED {
+                for verdict in bars::verdicts(&cells) {
+                    report.judge(verdict);
+                }
+            }
         }
     }
     Ok(())
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "sizes of a benchmark, which need not be exact"
+)]
+fn scaled(size: usize, scale: f64) -> usize {
+    (size as f64 * scale) as usize
 }
 
 fn config() -> SessionConfig {
@@ -101,8 +122,7 @@ impl Ladder<'_> {
         limit: u64,
         contenders: &[Contender],
         (runs, expected): (usize, usize),
-        report: &mut Report,
-    ) -> Result<()> {
+    ) -> Result<Vec<Cell>> {
         let mut all: Vec<_> = contenders.iter().map(|_| Runs::default()).collect();
         for _ in 0..runs {
             for (contender, runs) in contenders.iter().zip(&mut all) {
@@ -113,13 +133,6 @@ impl Ladder<'_> {
         }
         let cells = contenders.iter().zip(all);
         let cells = cells.map(|(contender, runs)| runs.cell(case, *contender, limit));
-        let cells: Vec<_> = cells.collect();
-        for cell in &cells {
-            report.add(cell);
-        }
-        for verdict in bars::verdicts(&cells) {
-            report.judge(verdict);
-        }
-        Ok(())
+        Ok(cells.collect())
     }
 }

@@ -39,7 +39,7 @@ struct Arguments {
     /// How often each query runs; by default 10 times on the ladder, 5 times of TPC-H.
     #[arg(long)]
     runs: Option<usize>,
-    /// TPC-H's scale.
+    /// TPC-H's scale; and the ladder's, of rows and limits alike.
     #[arg(long, default_value_t = 1.0)]
     scale: f64,
     /// Where TPC-H's tables are, or are put; by default a directory that is removed afterwards.
@@ -84,7 +84,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn std::error::Error>> {
     ladder::run(
         &runtime,
         &contenders,
-        arguments.runs.unwrap_or(10),
+        (arguments.runs.unwrap_or(10), arguments.scale),
         &mut report,
     )?;
     let options = tpch::Options {

@@ -4,9 +4,6 @@ use crate::cell::{Cell, mib};
 use crate::contender::Contender;
 use crate::report::Verdict;
 
-/// MiB below which nothing is promised.
-const LEAST: u64 = 40 << 20;
-
 /// The verdicts on the cells of one query and limit.
 pub(crate) fn verdicts(cells: &[Cell]) -> Vec<Verdict> {
     let of = |contender| cells.iter().find(|cell| cell.contender == contender);
@@ -20,7 +17,6 @@ pub(crate) fn verdicts(cells: &[Cell]) -> Vec<Verdict> {
         verdicts.extend(finished_plainly(plain, cells));
         verdicts.push(peak(plain));
     }
-    verdicts.retain(|_| cells.iter().all(|cell| cell.limit >= LEAST));
     verdicts
 }
 
@@ -137,14 +133,9 @@ mod tests {
     }
 
     #[test]
-    fn the_limit_includes_overdraft_and_the_lowest_row_is_not_judged() {
+    fn the_peak_includes_overdraft() {
         let mut ours = cell(Contender::HearthTuned, 10, 0);
         ours.peak += 1;
-        assert_eq!(
-            missed(std::slice::from_ref(&ours)),
-            ["peak within the limit"]
-        );
-        ours.limit = 32 << 20;
-        assert_eq!(missed(&[ours]), [""; 0]);
+        assert_eq!(missed(&[ours]), ["peak within the limit"]);
     }
 }
