@@ -1,6 +1,8 @@
 //! One task's books: which of its consumers holds what. Sums only: no lock, and no ledger.
 
 mod account;
+mod check;
+mod escrow;
 
 use datafusion_execution::memory_pool::MemoryConsumer;
 use rustc_hash::FxHashMap;
@@ -40,8 +42,8 @@ pub(super) enum Begin {
 
 /// Who holds what of a task's memory.
 ///
-/// What the ledger has granted, and the overdraft, is what consumers hold, what is kept for retries,
-/// and slack, which is nobody's. Requests on their way to the ledger have the rest.
+/// What the ledger has granted, and the overdraft, is what consumers hold, what is kept for retries and
+/// for spilling, and slack, which is nobody's. Requests on their way to the ledger have the rest.
 #[derive(Debug, Default)]
 pub(super) struct Books {
     accounts: FxHashMap<usize, Account>,
@@ -49,6 +51,12 @@ pub(super) struct Books {
     used: u64,
     peak: u64,
     credit: u64,
+    /// What is kept for those that can't spill, as long as somebody spills.
+    escrow: u64,
+    /// Who was refused last, and could spill.
+    spiller: Option<usize>,
+    /// A spill has ended, and what it has left has not been looked at.
+    is_freed: bool,
     slack: u64,
     overdraft: u64,
     /// Consumers that hold something and can spill.
@@ -127,7 +135,8 @@ impl Books {
         let asked = asked.min(BYTES_MAX.saturating_sub(self.used));
         let mut asking = self.take_own(consumer, asked);
         // The limit is not passed while bytes lie unused, whoever they are kept for.
-        self.raid(&mut asking);
+        self.raid_escrow(&mut asking);
+        self.raid_credit(&mut asking);
         asking
     }
 
@@ -137,14 +146,25 @@ impl Books {
             self.dormant += u64::from(!consumer.can_spill());
             Account::new(consumer)
         });
+        if account.spilling {
+            self.end_spill(consumer.id());
+        }
+        let Some(account) = self.accounts.get_mut(&consumer.id()) else {
+            unreachable!("it was entered above");
+        };
         let from_credit = asked.min(account.credit);
         account.credit = minus(account.credit, from_credit);
         self.credit = minus(self.credit, from_credit);
-        let missing = minus(asked, from_credit);
+        let mut missing = minus(asked, from_credit);
         let (held, can_spill, retry) = (account.held, account.can_spill, account.returned);
         let pressed = account.pressed.take();
         let pressed = pressed.filter(|(by, _)| self.accounts.contains_key(by));
         let pressed = pressed.map_or(0, |(_, bytes)| bytes);
+        let mut from_escrow = 0;
+        if !can_spill {
+            from_escrow = self.take_escrow(missing);
+            missing = minus(missing, from_escrow);
+        }
         // One that has to leave something has to ask.
         let from_slack = if pressed > 0 {
             0
@@ -162,12 +182,19 @@ impl Books {
             retry,
             pressed,
             from_credit,
-            from_slack,
+            from_slack: plus(from_slack, from_escrow),
         }
     }
 
     /// Takes what is kept for others' retries: the last resort of one that would fail.
     pub(super) fn raid(&mut self, asking: &mut Asking) {
+        if asking.held == 0 {
+            self.raid_escrow(asking);
+        }
+        self.raid_credit(asking);
+    }
+
+    fn raid_credit(&mut self, asking: &mut Asking) {
         if self.credit == 0 {
             return;
         }
@@ -208,6 +235,9 @@ impl Books {
                 account.credit = plus(account.credit, asking.from_credit);
                 self.credit = plus(self.credit, asking.from_credit);
                 account.note_refusal(asking.asked);
+                if account.spilling {
+                    self.spiller = Some(asking.id);
+                }
             }
             None => self.slack = plus(self.slack, asking.from_credit),
         }
@@ -276,7 +306,15 @@ impl Books {
             self.credit = plus(self.credit, keep);
             rest = minus(rest, keep);
         }
-        self.slack = plus(self.slack, rest);
+        let is_spilling = account.spilling;
+        if is_spilling || (!account.can_spill && self.spiller.is_some()) {
+            self.set_free(id, rest);
+        } else {
+            self.slack = plus(self.slack, rest);
+        }
+        if self.used == 0 && self.escrow > 0 {
+            self.end_spills();
+        }
         self.release_slack(slack_max)
     }
 
@@ -288,6 +326,7 @@ impl Books {
             return 0;
         };
         let freed = self.shrink(id, held, slack_max);
+        self.end_spill(id);
         if let Some(account) = self.accounts.remove(&id) {
             self.dormant = minus(self.dormant, u64::from(!account.can_spill));
             self.credit = minus(self.credit, account.credit);
@@ -339,35 +378,6 @@ impl Books {
             }
         }
         largest
-    }
-
-    /// Checks the sums; for tests.
-    ///
-    /// # Panics
-    /// Where they do not agree, or where a request is on its way.
-    pub(super) fn check(&self) {
-        let sum = |of: fn(&Account) -> u64| self.accounts.values().map(of).sum::<u64>();
-        assert_eq!(
-            self.used,
-            sum(|account| account.held),
-            "what is used is held"
-        );
-        assert_eq!(self.credit, sum(|account| account.credit), "credits add up");
-        assert_eq!(
-            self.granted + self.overdraft,
-            self.used + self.credit + self.slack,
-            "what is granted or overdrawn is somewhere"
-        );
-        assert!(
-            self.overdraft == 0 || self.slack == 0,
-            "nothing lies about while the task is overdrawn"
-        );
-        let spillable = |account: &&Account| account.can_spill && account.held > 0;
-        let spillable = self.accounts.values().filter(spillable).count();
-        assert_eq!(u64::try_from(spillable), Ok(self.spillable));
-        let dormant = |account: &&Account| !account.can_spill && account.held == 0;
-        let dormant = self.accounts.values().filter(dormant).count();
-        assert_eq!(u64::try_from(dormant), Ok(self.dormant));
     }
 }
 

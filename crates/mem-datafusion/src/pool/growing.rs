@@ -22,7 +22,11 @@ const PRESSURE_FLOOR_BYTES: u64 = 16 << 20;
 impl HearthMemoryPool {
     /// Grows by `asked` bytes or says why not.
     pub(super) fn grow_if_granted(&self, consumer: &MemoryConsumer, asked: u64) -> Result<()> {
-        let begin = self.with_books(|books| books.begin(consumer, asked));
+        let (begin, left) = self.with_books(|books| {
+            let begin = books.begin(consumer, asked);
+            (begin, books.left_by_spill(|| self.shared.slack_max()))
+        });
+        self.release(left);
         let mut asking = match begin {
             Begin::Done => return Ok(()),
             Begin::Ask(asking) => asking,
@@ -37,7 +41,11 @@ impl HearthMemoryPool {
                     0 => 0,
                     debt => self.acquire_some(debt),
                 };
-                self.with_books(|books| books.refuse(&asking, kept));
+                let left = self.with_books(|books| {
+                    books.refuse(&asking, kept);
+                    books.release_slack(self.shared.slack_max())
+                });
+                self.release(left);
                 Err(self.explain(consumer, asked, refused))
             }
         }

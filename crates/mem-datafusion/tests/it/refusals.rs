@@ -151,12 +151,44 @@ fn what_a_refused_consumer_gives_back_is_kept_for_its_retry() {
     assert!(taken < 64 * MIB - 8 * MIB);
     one.try_grow(8 * MIB).unwrap();
     hearth.check();
+    // What was kept until it came back is anybody's now.
+    assert!(fill(&two, MIB / 2) > taken);
     // That was once, and with more it would hold more than a quarter.
     assert!(one.try_grow(9 * MIB).is_err());
     one.free();
     one.try_grow(MIB).unwrap();
     two.try_grow(4 * MIB).unwrap();
     hearth.check();
+}
+
+/// What a sort gives back while it spills is for its merge, which can't spill, and not for whoever waits:
+/// the merge would fail, and with it the query.
+#[test]
+fn what_is_given_back_while_one_spills_is_for_those_that_can_not() {
+    let runtime = runtime(64 * MIB);
+    let (pool, hearth) = task(&runtime);
+    let (one, two) = (spiller(&pool, "ExternalSorter"), spiller(&pool, "two"));
+    let merge = holder(&pool, "ExternalSorterMerge");
+    merge.try_grow(2 * MIB).unwrap();
+    fill(&one, MIB);
+    assert!(one.try_grow(MIB).is_err());
+    let free = 64 * MIB - pool.reserved();
+    // Nothing of that goes to others, in this task or in another, but for one that would fail at once.
+    merge.free();
+    one.shrink(20 * MIB);
+    let (other_pool, _) = task(&runtime);
+    let other = spiller(&other_pool, "another query's");
+    assert!(fill(&two, MIB) + fill(&other, MIB) <= free + MIB);
+    merge.try_grow(19 * MIB).unwrap();
+    hearth.check();
+    // The sort is done with it, and comes back.
+    one.free();
+    merge.free();
+    one.try_grow(MIB).unwrap();
+    hearth.check();
+    assert!(fill(&other, MIB) >= 16 * MIB);
+    drop((one, two, merge, other));
+    assert_eq!(runtime.stats().execution, 0);
 }
 
 /// An external sort that is refused merges what it has in order to write it, and grows a little for that.

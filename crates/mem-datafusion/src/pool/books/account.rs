@@ -16,6 +16,10 @@ pub(in crate::pool) struct Account {
     pub(super) returned: bool,
     /// Of what it gave back then: kept for its retry, and nobody else's.
     pub(super) credit: u64,
+    /// It was refused and has not come back: it may be spilling.
+    pub(super) spilling: bool,
+    /// What was given back meanwhile: kept for those that can't spill, because spilling takes memory.
+    pub(super) escrow: u64,
     /// Another, of this number, could not help itself and was refused that many bytes: its next growth
     /// must leave them, as long as the other is there.
     pub(super) pressed: Option<(usize, u64)>,
@@ -32,6 +36,8 @@ impl Account {
             wanted: 0,
             returned: false,
             credit: 0,
+            spilling: false,
+            escrow: 0,
             pressed: None,
         }
     }
@@ -43,6 +49,7 @@ impl Account {
         if self.can_spill && self.held > 0 {
             self.wanted = asked;
             self.returned = false;
+            self.spilling = true;
         }
     }
 }
