@@ -133,7 +133,7 @@ impl Cluster {
             }
         };
         let in_time = tokio::time::timeout(STOP, stopped).await;
-        in_time.map_err(|_| {
+        in_time.map_err(|_elapsed| {
             let left = self
                 .executors
                 .iter()

@@ -136,7 +136,7 @@ pub(super) fn settings(path: &PathBuf) -> Result<MemoryConfig, Failure> {
 fn host_and_port(text: &str) -> Result<(String, u16), String> {
     let expected = || "expected HOST:PORT".to_owned();
     let (host, port) = text.rsplit_once(':').ok_or_else(expected)?;
-    let port = port.parse().map_err(|_| expected())?;
+    let port = port.parse().map_err(|_not_a_port| expected())?;
     if host.is_empty() {
         return Err(expected());
     }

@@ -65,7 +65,7 @@ async fn scheduler(args: &ExecutorArgs) -> Result<(), Failure> {
         }
     };
     let in_time = tokio::time::timeout(args.wait, reached).await;
-    in_time.map_err(|_| {
+    in_time.map_err(|_elapsed| {
         let message = format!("no scheduler on {host}:{port} after {:?}", args.wait);
         Failure::Work(message.into())
     })
