@@ -10,30 +10,26 @@ const DATAFUSION: &str = "datafusion";
 /// The command: `arguments` are the benchmark program's own.
 pub(crate) fn run(workspace: &Workspace, arguments: &[&str]) -> Result<()> {
     match arguments.split_first() {
-        // Without optimization at link time, which takes long and is the same for all that is compared.
-        Some((&DATAFUSION, rest)) => {
-            let setting = ["--config", "profile.release.lto=false"];
-            start(workspace, &["hearth-bench-sql"], &setting, rest)
-        }
-        _ => start(workspace, &["hearth-bench", "hearth"], &[], arguments),
+        Some((&DATAFUSION, rest)) => start(workspace, &["hearth-bench-sql"], "queries", rest),
+        _ => start(workspace, &["hearth-bench", "hearth"], "release", arguments),
     }
 }
 
-/// Builds `packages` and starts the first.
+/// Builds `packages` by a profile of the workspace and starts the first.
 fn start(
     workspace: &Workspace,
     packages: &[&str],
-    setting: &[&str],
+    profile: &str,
     arguments: &[&str],
 ) -> Result<()> {
     let mut build = workspace.cargo();
-    build.args(["build", "--release"]).args(setting);
+    build.args(["build", "--profile", profile]);
     for package in packages {
         build.args(["--package", package]);
     }
     run::step("cargo build", &mut build, &mut Tally::default())?;
     let mut bench = workspace.cargo();
-    bench.args(["run", "--quiet", "--release"]).args(setting);
+    bench.args(["run", "--quiet", "--profile", profile]);
     bench.args(["--package", packages[0], "--"]).args(arguments);
     run::run(&mut bench, Limits::WATCHED, Output::Stream)?.require_success("the benchmarks")
 }
