@@ -147,6 +147,14 @@ impl Jobs {
         (stats.running == 0).then(|| job.now())
     }
 
+    /// Whether none of a job's tasks has begun since its last one ended with that.
+    pub(crate) fn rests_since(&self, last: &JobStats) -> bool {
+        let ended = |stats: &JobStats| (stats.succeeded, stats.failed, stats.broken_off);
+        let jobs = self.jobs.lock();
+        let job = jobs.iter().find(|job| job.stats.job == last.job);
+        job.is_none_or(|job| job.stats.running == 0 && ended(&job.stats) == ended(last))
+    }
+
     pub(crate) fn running(&self) -> usize {
         let jobs = self.jobs.lock();
         let running: u64 = jobs.iter().map(|job| job.stats.running).sum();

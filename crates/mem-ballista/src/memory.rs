@@ -252,6 +252,63 @@ mod tests {
     }
 
     #[test]
+    fn a_job_does_not_rest_any_more_once_another_task_begins() {
+        let (memory, _) = executor();
+        end(memory.begin("job", "job/1/0".to_owned(), 1));
+        let one = memory.jobs()[0].clone();
+        assert!(memory.book().rests_since(&one));
+        let task = memory.begin("job", "job/1/1".to_owned(), 1);
+        assert!(!memory.book().rests_since(&one));
+        end(task);
+        assert!(!memory.book().rests_since(&one), "that is the past");
+        assert!(memory.book().rests_since(&memory.jobs()[0]));
+    }
+
+    #[test]
+    fn a_task_that_is_broken_off_is_over_when_it_has_given_all_back() {
+        let threads = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .unwrap();
+        let (memory, config) = executor();
+        let base = config.override_runtime_producer.unwrap();
+        let counts = || {
+            let job = memory.jobs()[0].clone();
+            (job.running, job.broken_off, job.leaks)
+        };
+        threads.block_on(async {
+            let task = memory.begin("job", "job/1/0".to_owned(), 1);
+            let late = held(&task, &base, MIB);
+            drop(task);
+            tokio::task::yield_now().await;
+            assert_eq!(counts(), (1, 0, 0), "a helper has yet to let go");
+            drop(late);
+            while memory.running() > 0 {
+                tokio::task::yield_now().await;
+            }
+            assert_eq!(counts(), (0, 1, 0));
+            // One that does not let go has leaked, as it would have at its end.
+            let task = memory.begin("job", "job/1/1".to_owned(), 1);
+            let leaked = held(&task, &base, MIB);
+            drop(task);
+            while memory.running() > 0 {
+                tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+            }
+            assert_eq!(counts(), (0, 2, 1));
+            drop(leaked);
+        });
+        // With the threads ends whoever waited on them.
+        let task = memory.begin("job", "job/1/2".to_owned(), 1);
+        let late = held(&task, &base, MIB);
+        threads.block_on(async { drop(task) });
+        assert_eq!(memory.running(), 1);
+        drop(threads);
+        assert_eq!(counts(), (0, 3, 1));
+        drop(late);
+        assert_eq!(memory.runtime().stats().execution, 0);
+    }
+
+    #[test]
     fn a_task_that_holds_memory_after_its_end_has_leaked() {
         let (memory, config) = executor();
         let base = config.override_runtime_producer.unwrap();

@@ -7,6 +7,7 @@ use ballista_core::error::BallistaError;
 use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::runtime_env::RuntimeEnv;
 use mem_datafusion::HearthMemoryPool;
+use tokio::runtime::Handle;
 
 use crate::jobs::Outcome;
 use crate::memory::ExecutorMemory;
@@ -16,7 +17,8 @@ const GRACE: Duration = Duration::from_secs(2);
 /// How often that is looked at.
 const LOOK: Duration = Duration::from_millis(1);
 
-/// One running task. Where it is dropped without [`end`](Self::end), the task was broken off.
+/// One running task. Where it is dropped without [`end`](Self::end), the task was broken off; it is over as
+/// soon as what it held is given back, as any other.
 #[derive(Debug)]
 pub(crate) struct TaskMemory {
     memory: ExecutorMemory,
@@ -24,6 +26,8 @@ pub(crate) struct TaskMemory {
     name: String,
     pool: Arc<HearthMemoryPool>,
     outcome: Outcome,
+    /// Nobody waits for what it holds any more: with this, it is over.
+    is_last: bool,
 }
 
 impl TaskMemory {
@@ -41,6 +45,7 @@ impl TaskMemory {
             name,
             pool,
             outcome: Outcome::BrokenOff,
+            is_last: false,
         }
     }
 
@@ -71,6 +76,11 @@ impl TaskMemory {
         } else {
             Outcome::Failed
         };
+        self.give_back().await;
+    }
+
+    /// Waits for what it holds to be given back, and says where it is not.
+    async fn give_back(&mut self) {
         let given_back = async {
             while self.pool.stats().used > 0 {
                 tokio::time::sleep(LOOK).await;
@@ -79,6 +89,7 @@ impl TaskMemory {
         if tokio::time::timeout(GRACE, given_back).await.is_err() {
             self.report_leak();
         }
+        self.is_last = true;
     }
 
     fn report_leak(&self) {
@@ -112,17 +123,36 @@ fn is_for_want_of_memory(error: &DataFusionError) -> bool {
 
 impl Drop for TaskMemory {
     fn drop(&mut self) {
+        // Who breaks a task off, be it at its end, does not wait for its helpers.
+        if !self.is_last
+            && self.pool.stats().used > 0
+            && let Ok(threads) = Handle::try_current()
+        {
+            let mut rest = Self {
+                memory: self.memory.clone(),
+                job: std::mem::take(&mut self.job),
+                name: std::mem::take(&mut self.name),
+                pool: Arc::clone(&self.pool),
+                outcome: self.outcome,
+                is_last: true,
+            };
+            drop(threads.spawn(async move { rest.give_back().await }));
+            return;
+        }
         let stats = self.pool.stats();
         let book = self.memory.book();
         if let Some(job) = book.end(&self.job, &self.pool, &stats, self.outcome) {
             let memory = self.memory.runtime().stats();
-            log::info!(
-                "{job}; memory {} of {} granted, at most {}; spilled {} bytes so far",
-                memory.execution,
-                memory.total,
-                memory.peak,
-                memory.spilled.bytes_written
-            );
+            // Where one has begun meanwhile, that is its memory, and its end is yet to be told.
+            if book.rests_since(&job) {
+                log::info!(
+                    "{job}; memory {} of {} granted, at most {}; spilled {} bytes so far",
+                    memory.execution,
+                    memory.total,
+                    memory.peak,
+                    memory.spilled.bytes_written
+                );
+            }
         }
     }
 }
