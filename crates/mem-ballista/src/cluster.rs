@@ -2,6 +2,7 @@
 
 mod executor;
 pub(crate) mod scheduler;
+mod stalled;
 
 use std::net::SocketAddr;
 use std::time::Duration;

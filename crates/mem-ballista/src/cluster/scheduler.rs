@@ -1,6 +1,7 @@
 //! Ballista's scheduler on a port that is known before it runs.
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 
 use ballista_core::config::TaskSchedulingPolicy;
@@ -10,6 +11,8 @@ use ballista_scheduler::config::SchedulerConfig;
 use ballista_scheduler::scheduler_process::{create_scheduler, start_grpc_service_with_listener};
 use datafusion_proto::protobuf::{LogicalPlanNode, PhysicalPlanNode};
 use tokio::net::TcpListener;
+
+use super::stalled::Watch;
 
 /// Starts one for executors of this process, on the threads of the calling task.
 pub(super) async fn local() -> Result<SocketAddr> {
@@ -27,7 +30,7 @@ pub(super) async fn local() -> Result<SocketAddr> {
     Ok(address)
 }
 
-/// A scheduler that is ready to serve on that listener.
+/// A scheduler that is ready to serve on that listener, and ends the jobs that Ballista never would.
 pub(crate) async fn serve(
     listener: TcpListener,
     config: SchedulerConfig,
@@ -36,5 +39,14 @@ pub(crate) async fn serve(
     let config = Arc::new(config);
     let cluster = BallistaCluster::new_from_config(&config).await?;
     let scheduler = create_scheduler::<LogicalPlanNode, PhysicalPlanNode>(cluster, config).await?;
-    Ok(start_grpc_service_with_listener(listener, scheduler))
+    let mut watch = Watch::over(scheduler.clone());
+    Ok(async move {
+        let mut serving = pin!(start_grpc_service_with_listener(listener, scheduler));
+        loop {
+            tokio::select! {
+                ended = &mut serving => break ended,
+                () = watch.look() => {}
+            }
+        }
+    })
 }

@@ -1,5 +1,6 @@
 //! Processes of `hearth-executor` that a test starts, reads, and ends.
 
+use std::fmt::{self, Display};
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -9,16 +10,82 @@ use std::time::Duration;
 
 use mem_sync::Mutex;
 
+use crate::support::is_small;
+
+/// How long anything is waited for that a process says or does, at a small scale.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// As many times as long at scale 1.
+const AT_SCALE_1: u32 = 10;
+/// How often that is looked for.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// What one process has written so far.
+type Lines = Arc<Mutex<Vec<String>>>;
+
 /// One process, killed when this is dropped.
 pub(crate) struct Process {
+    name: String,
     child: Child,
-    lines: Arc<Mutex<Vec<String>>>,
+    lines: Lines,
     readers: Vec<JoinHandle<()>>,
+}
+
+/// Waits for a while, and where that is in vain says for what, and what processes have written.
+pub(crate) struct Patience {
+    processes: Vec<(String, Lines)>,
+}
+
+impl Patience {
+    /// For what these processes have to do with.
+    pub(crate) fn with(processes: &[&Process]) -> Self {
+        let lines = |process: &&Process| (process.name.clone(), Arc::clone(&process.lines));
+        Self {
+            processes: processes.iter().map(lines).collect(),
+        }
+    }
+
+    /// Waits for `what`.
+    ///
+    /// # Panics
+    /// It does not come.
+    pub(crate) async fn wait<T>(&self, what: impl Display, wait: impl Future<Output = T>) -> T {
+        let patience = if is_small() {
+            PATIENCE
+        } else {
+            PATIENCE * AT_SCALE_1
+        };
+        match tokio::time::timeout(patience, wait).await {
+            Ok(came) => came,
+            Err(_elapsed) => panic!("in {patience:?} there was not: {what}; {self}"),
+        }
+    }
+
+    /// Waits until it is so.
+    ///
+    /// # Panics
+    /// It is not.
+    pub(crate) async fn until(&self, what: impl Display, is_so: impl Fn() -> bool) {
+        let wait = async {
+            while !is_so() {
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        self.wait(what, wait).await;
+    }
+}
+
+impl Display for Patience {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, lines) in &self.processes {
+            write!(f, "{name} has written {:#?} ", lines.lock())?;
+        }
+        Ok(())
+    }
 }
 
 impl Process {
     /// Starts one and waits until it says where it listens.
-    pub(crate) async fn start(arguments: &[&str]) -> Self {
+    async fn start(name: &str, arguments: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_hearth-executor"))
             .args(arguments)
             .stdin(Stdio::null())
@@ -26,18 +93,21 @@ impl Process {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let lines = Arc::default();
+        let lines = Lines::default();
         let readers = vec![
             read(child.stdout.take().unwrap(), &lines),
             read(child.stderr.take().unwrap(), &lines),
         ];
         let process = Self {
+            name: format!("{name} ({})", child.id()),
             child,
             lines,
             readers,
         };
         process
-            .line(|line| line.starts_with("hearth-executor: "))
+            .line("it says where it listens", |line| {
+                line.starts_with("hearth-executor: ")
+            })
             .await;
         process
     }
@@ -47,8 +117,8 @@ impl Process {
         let settings = settings.to_str().unwrap();
         let mut arguments = vec!["scheduler", "-c", settings, "--listen", "127.0.0.1:0"];
         arguments.extend(more);
-        let process = Self::start(&arguments).await;
-        let line = process.line(|line| line.contains("scheduler on ")).await;
+        let process = Self::start("the scheduler", &arguments).await;
+        let line = process.last(|line| line.contains("scheduler on ")).unwrap();
         let address = line.rsplit(' ').next().unwrap().to_owned();
         (process, address)
     }
@@ -59,19 +129,15 @@ impl Process {
         let mut arguments = vec!["-c", settings, "--scheduler", scheduler];
         arguments.extend(["--port", "0", "--task-port", "0", "--vcores", "2"]);
         arguments.extend(more);
-        Self::start(&arguments).await
+        Self::start("an executor", &arguments).await
     }
 
-    /// The last line that fits, as soon as there is one.
-    pub(crate) async fn line(&self, fits: impl Fn(&str) -> bool) -> String {
-        loop {
-            if let Some(line) = self.last(&fits) {
-                return line;
-            }
-            // The test's deadline ends this, and so does the end of the process.
-            assert!(!self.has_ended(), "it is over: {:#?}", self.lines.lock());
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+    /// Waits for a line that fits.
+    async fn line(&self, what: &str, fits: impl Fn(&str) -> bool) {
+        let patience = Patience::with(&[self]);
+        let said_or_over = || self.last(&fits).is_some() || self.has_ended();
+        patience.until(what, said_or_over).await;
+        assert!(self.last(&fits).is_some(), "it is over; {patience}");
     }
 
     /// The last line that fits.
@@ -85,16 +151,21 @@ impl Process {
         self.lines.lock().clone()
     }
 
-    fn has_ended(&self) -> bool {
+    /// Whether it writes nothing any more.
+    pub(crate) fn has_ended(&self) -> bool {
         self.readers.iter().all(JoinHandle::is_finished)
     }
 
     /// Asks it to end, waits for that, and gives what it has written.
     pub(crate) async fn end(mut self) -> (ExitStatus, Vec<String>) {
         self.signal("-TERM");
-        while self.child.try_wait().unwrap().is_none() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        let patience = Patience::with(&[&self]);
+        let wait = async {
+            while self.child.try_wait().unwrap().is_none() {
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        patience.wait("it ends when it is asked to", wait).await;
         for reader in self.readers.drain(..) {
             reader.join().unwrap();
         }

@@ -2,16 +2,19 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use ballista::prelude::{SessionConfigExt, SessionContextExt};
+use ballista_core::config::BALLISTA_ADAPTIVE_PLANNER_ENABLED;
 use ballista_core::utils::default_session_builder;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use mem_sync::{Clock, SystemClock};
 use tempfile::TempDir;
 
-use crate::process::{Process, number};
+use crate::process::{Patience, Process, number};
 use crate::support::{answer, answers, is_small, register, run, tables, text};
+
+/// How often a job is begun in order to meet it in its middle.
+const TRIES: u32 = 20;
 
 /// Settings, and a directory in which executors put whatever they put on disk.
 struct Place {
@@ -50,8 +53,9 @@ fn files(directory: &Path) -> Vec<PathBuf> {
 }
 
 /// A session as any client of Ballista has it, but for fewer partitions where there is little data.
-async fn session(scheduler: &str) -> SessionContext {
+async fn session(scheduler: &str, adaptive: bool) -> SessionContext {
     let config = SessionConfig::new_with_ballista();
+    let config = config.set_bool(BALLISTA_ADAPTIVE_PLANNER_ENABLED, adaptive);
     let partitions = if is_small() {
         4
     } else {
@@ -66,10 +70,15 @@ async fn session(scheduler: &str) -> SessionContext {
 /// Whether an executor has said of the job that ran last there that none of its tasks runs, and no
 /// memory is held; of one that has had no task yet, there is nothing to say.
 fn is_at_rest(executor: &Process) -> bool {
-    let line = executor.last(|line| line.contains("job="));
+    let line = executor.last(|line| line.contains("mem_ballista") && line.contains("job="));
     line.is_none_or(|line| {
         line.contains("running=0") && number(&line, "held") == 0 && line.contains("memory 0 of")
     })
+}
+
+/// Whether a line says that tasks have done what they were to do.
+fn has_succeeded(line: &str) -> bool {
+    line.contains("succeeded=") && number(line, "succeeded") > 0
 }
 
 /// Whether an executor's ledger was empty at its end.
@@ -86,7 +95,7 @@ fn answers_are_right(policy: &'static str) {
         let (scheduler, address) = Process::scheduler(&place.settings, &policy).await;
         let one = Process::executor(&place.settings, &address, &policy).await;
         let two = Process::executor(&place.settings, &address, &policy).await;
-        let session = session(&address).await;
+        let session = session(&address, true).await;
         register(&session, tables()).await;
         for (query, rows) in answers().await {
             let began = clock.now();
@@ -128,36 +137,52 @@ fn pulled_tasks_answer_right_and_leave_nothing() {
     answers_are_right("pull");
 }
 
-#[test]
-fn a_killed_executor_leaves_the_others_memory_and_no_file() {
-    run(async {
+/// Kills an executor in the middle of a job that is planned as it goes, or beforehand.
+fn a_killed_executor_leaves_nothing(adaptive: bool) {
+    run(async move {
         let place = Place::new("64m");
-        let timeout = ["--executor-timeout", "3"];
+        let timeout = ["--executor-timeout", "5"];
         let heartbeat = ["--heartbeat", "1"];
         let (scheduler, address) = Process::scheduler(&place.settings, &timeout).await;
         let one = Process::executor(&place.settings, &address, &heartbeat).await;
         let two = Process::executor(&place.settings, &address, &heartbeat).await;
-        let session = session(&address).await;
+        let patience = Patience::with(&[&scheduler, &one, &two]);
+        let session = session(&address, adaptive).await;
         register(&session, tables()).await;
         let (query, rows) = &answers().await[2];
 
-        let job = tokio::spawn(async move { answer(&session, text(*query)).await });
-        // What some of its tasks have written is lost with it.
-        let has_done = |line: &str| line.contains("succeeded=") && number(line, "succeeded") > 0;
-        one.line(has_done).await;
-        assert!(!job.is_finished(), "it is in the middle");
+        let mut tries = 1..=TRIES;
+        let job = loop {
+            let tried = tries.next();
+            assert!(tried.is_some(), "it is always over too soon; {patience}");
+            let (session, before) = (session.clone(), one.lines().len());
+            let job = tokio::spawn(async move { answer(&session, text(*query)).await });
+            // What some of its tasks have written is lost with it.
+            let has_done = || {
+                one.lines()
+                    .iter()
+                    .skip(before)
+                    .any(|line| has_succeeded(line))
+            };
+            let wait = || has_done() || job.is_finished();
+            patience.until("the first has done tasks", wait).await;
+            if !job.is_finished() {
+                break job;
+            }
+        };
         one.kill();
-        // What becomes of the job is up to Ballista: it runs what is missing again, or gives up.
-        match job.await.unwrap() {
+        // What becomes of the job is up to Ballista: it runs what is missing again, or gives up. Where it
+        // does neither, the scheduler cancels it.
+        match patience.wait("the job ends", job).await.unwrap() {
             Ok(got) => {
                 println!("query {query}: finished by the other");
                 assert_eq!(&got, rows);
             }
             Err(error) => println!("query {query}: {error}"),
         }
-        while !is_at_rest(&two) {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        let wait = || is_at_rest(&two) || two.has_ended();
+        patience.until("the other holds nothing", wait).await;
+        assert!(is_at_rest(&two), "{patience}");
         let (status, lines) = two.end().await;
         assert!(status.success(), "{lines:#?}");
         assert!(ends_with_nothing(&lines), "{lines:#?}");
@@ -165,4 +190,14 @@ fn a_killed_executor_leaves_the_others_memory_and_no_file() {
         assert_eq!(place.files(), [] as [PathBuf; 0]);
         drop(scheduler);
     });
+}
+
+#[test]
+fn a_killed_executor_leaves_the_others_memory_and_no_file() {
+    a_killed_executor_leaves_nothing(true);
+}
+
+#[test]
+fn a_killed_executor_leaves_nothing_of_a_job_planned_beforehand_either() {
+    a_killed_executor_leaves_nothing(false);
 }
