@@ -1,4 +1,7 @@
 //! From the release of one thread to the grant of another that waits for it.
+//!
+//! Both sides play the same game: two threads take turns, and each turn is one wait for the other's sign and one
+//! sign to the other. A sign is a byte given back, or a flag changed and a condition variable notified.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,16 +9,15 @@ use std::time::Duration;
 use mem_block::MemoryMode;
 use mem_pool::{
     Ask, Books, Cause, Decision, Ledger, LedgerOptions, Limit, Policy, PoolSizes, Request, Resize,
-    TaskId, Wait, Want,
+    TaskId, Wait, Want, raw,
 };
 use parking_lot::{Condvar, Mutex};
 
 use crate::measure::{in_turn, time};
 use crate::report::{Report, Row};
 
-const ROUNDS: usize = 11;
-const HAND_OVERS: u32 = 5_000;
-const MODE: MemoryMode = MemoryMode::OnHeap;
+const ROUNDS: usize = 51;
+const TURNS_EACH: u32 = 500;
 
 pub(super) fn run(report: &mut Report) {
     let name = "blocked to granted, two threads";
@@ -29,12 +31,12 @@ pub(super) fn run(report: &mut Report) {
         name,
         ours,
         peer,
-        f64::from(HAND_OVERS),
+        f64::from(TURNS_EACH) * 2.0,
         Some(1.5),
     ));
 }
 
-/// Whoever asks gets all of it or waits, so that two can only take turns.
+/// Whoever asks gets all of it or waits.
 #[derive(Debug)]
 struct TakeTurns;
 
@@ -72,6 +74,7 @@ impl Policy for TakeTurns {
     }
 }
 
+/// Each mode has one byte, for which one of the threads waits; the other gives it back.
 fn through_a_ledger() -> Duration {
     let sizes = PoolSizes {
         execution: 1,
@@ -79,46 +82,65 @@ fn through_a_ledger() -> Duration {
     };
     let options = LedgerOptions {
         on_heap: sizes,
+        off_heap: sizes,
         ..LedgerOptions::default()
     };
     let ledger = Ledger::new(options, Arc::new(TakeTurns));
-    let take_turns = |id: i64| {
-        for turn in 0..HAND_OVERS / 2 {
-            let ask = Ask::execution(TaskId::new(id), MODE, 1);
-            let granted = ledger.acquire(ask, &Wait::default());
-            let granted = granted.expect("the other gives it back");
-            // Handing over is what is measured: not before the other waits for it.
-            while turn + 1 < HAND_OVERS / 2 && ledger.snapshot().waiting == 0 {
-                std::thread::yield_now();
-            }
-            drop(granted);
-        }
+    // Whose memory is waited for must not seem to be waiting itself: turns are tasks in turn.
+    let task = |turn: u32| TaskId::new(i64::from(turn % 2));
+    let wait = |mode, turn| {
+        let granted = ledger.acquire(Ask::execution(task(turn), mode, 1), &Wait::default());
+        granted.expect("the other gives it back").leave();
     };
-    time(|| {
+    let give_back = |mode, turn| {
+        let given_back = raw::release_execution_memory(&ledger, 1, task(turn), mode);
+        assert_eq!(given_back, 1, "it was granted");
+    };
+    let (first, second) = (MemoryMode::OnHeap, MemoryMode::OffHeap);
+    wait(first, 0);
+    wait(second, 0);
+    let elapsed = time(|| {
         std::thread::scope(|scope| {
-            scope.spawn(|| take_turns(1));
-            take_turns(2);
+            scope.spawn(|| {
+                for turn in 1..=TURNS_EACH {
+                    wait(second, turn);
+                    give_back(first, turn - 1);
+                }
+            });
+            for turn in 1..=TURNS_EACH {
+                give_back(second, turn - 1);
+                wait(first, turn);
+            }
         });
-    })
+    });
+    assert!(ledger.snapshot().counters.waits > 0, "they waited");
+    elapsed
 }
 
 fn through_a_condvar() -> Duration {
     let (turn, changed) = (Mutex::new(false), Condvar::new());
-    let take_turns = |own: bool| {
-        for _ in 0..HAND_OVERS / 2 {
-            let mut turn = turn.lock();
-            while *turn != own {
-                changed.wait(&mut turn);
-            }
-            *turn = !own;
-            drop(turn);
-            changed.notify_one();
+    let wait = |own: bool| {
+        let mut turn = turn.lock();
+        while *turn != own {
+            changed.wait(&mut turn);
         }
+    };
+    let give = |other: bool| {
+        *turn.lock() = other;
+        changed.notify_one();
     };
     time(|| {
         std::thread::scope(|scope| {
-            scope.spawn(|| take_turns(true));
-            take_turns(false);
+            scope.spawn(|| {
+                for _ in 0..TURNS_EACH {
+                    wait(true);
+                    give(false);
+                }
+            });
+            for _ in 0..TURNS_EACH {
+                give(true);
+                wait(false);
+            }
         });
     })
 }
