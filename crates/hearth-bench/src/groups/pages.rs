@@ -2,7 +2,8 @@
 //!
 //! *Warm*, the allocator hands on what it kept, and the peer touches memory that it has mapped all the time.
 //! *Cold*, a fresh allocator has nothing, and the peer maps, touches and unmaps; both times contain everything
-//! up to the memory's return to the system.
+//! up to the memory's return to the system. Beside the cold cases of one page stand mappings with huge pages: what
+//! the system takes for the same without an allocator.
 
 mod touched;
 
@@ -14,7 +15,7 @@ use task_mem::{ConsumerOptions, MemoryConsumer, NoSpill, TaskId, TaskMemoryManag
 
 use crate::measure::{in_turn, time};
 use crate::report::{Report, Row};
-use touched::{Pages, huge_pages, mapped, touch};
+use touched::{Pages, huge_pages, mapped, touch, zeroed};
 
 const GROUP: &str = "pages";
 const KIB: u64 = 1 << 10;
@@ -125,24 +126,30 @@ fn cold(report: &mut Report, case: String, size: u64, count: u64, bar: Option<f6
         let maps = (0..count).map(|_| mapped(size, Pages::Small));
         drop(maps.collect::<Vec<_>>());
     };
-    let mut written = mapped(size * count, Pages::Huge);
+    let bare = || {
+        let maps = (0..count).map(|_| mapped(size, Pages::Huge));
+        drop(maps.collect::<Vec<_>>());
+    };
     let repeats = (COLD_RUN / (size * count)).max(1);
-    let [ours, theirs, floor] = in_turn(
+    let [ours, theirs, bare, zeroing] = in_turn(
         41,
         [
             &mut || time(|| (0..repeats).for_each(|_| ours())),
             &mut || time(|| (0..repeats).for_each(|_| theirs())),
-            &mut || time(|| (0..repeats).for_each(|_| written.fill(1))),
+            &mut || time(|| (0..repeats).for_each(|_| bare())),
+            &mut || time(|| (0..repeats).for_each(|_| drop(zeroed(size * count)))),
         ],
     );
-    if repeats == 1 {
-        let share = floor.as_secs_f64() / theirs.as_secs_f64();
-        report.say(&format!(
-            "{case}: to fill as many bytes that are mapped takes {share:.3} of the peer's time, and the system zeroes fresh memory"
-        ));
-    }
     let peer = ("fresh mmap, 4 KiB pages", theirs);
-    add(report, case, (ours, peer), repeats, bar);
+    add(report, case.clone(), (ours, peer), repeats, bar);
+    if count == 1 {
+        let share = zeroing.as_secs_f64() / theirs.as_secs_f64();
+        report.say(&format!(
+            "{case}: to map, zero and unmap huge pages takes the system {share:.3} of the peer's time"
+        ));
+        let peer = ("fresh mmap, huge pages", bare);
+        add(report, format!("{case}, bare"), (ours, peer), repeats, None);
+    }
 }
 
 /// Pages of 1 MiB, kept and handed on, of which nobody touches anything, on `threads` threads.

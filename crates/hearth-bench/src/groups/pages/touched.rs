@@ -3,6 +3,7 @@
 use memmap2::{Advice, MmapMut};
 
 const PAGE: usize = 4 << 10;
+const HUGE_PAGE: usize = 2 << 20;
 
 /// Which pages the system is asked to put behind a mapping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,8 +24,26 @@ pub(super) fn touch(bytes: &mut [u8]) {
 
 /// A fresh mapping, touched.
 pub(super) fn mapped(size: u64, pages: Pages) -> MmapMut {
+    let mut map = advised(size, pages);
+    touch(&mut map);
+    map
+}
+
+/// A fresh mapping of huge pages, each of which was written to once: the system has zeroed them.
+pub(super) fn zeroed(size: u64) -> MmapMut {
+    let mut map = advised(size, Pages::Huge);
+    for page in map.chunks_mut(HUGE_PAGE) {
+        if let Some(byte) = page.first_mut() {
+            *byte = 1;
+        }
+    }
+    std::hint::black_box(&mut map);
+    map
+}
+
+fn advised(size: u64, pages: Pages) -> MmapMut {
     let size = usize::try_from(size).expect("64 bits");
-    let mut map = MmapMut::map_anon(size).expect("there is memory for this");
+    let map = MmapMut::map_anon(size).expect("there is memory for this");
     #[cfg(target_os = "linux")]
     {
         let advice = match pages {
@@ -34,7 +53,6 @@ pub(super) fn mapped(size: u64, pages: Pages) -> MmapMut {
         // A kernel without huge pages refuses both.
         drop(map.advise(advice));
     }
-    touch(&mut map);
     map
 }
 
