@@ -1,4 +1,7 @@
 //! Acquire and release at the manager, to the byte, and what many idle ones cost.
+//!
+//! The peer grows and shrinks a reservation that it has. Ours does that too, and beside it what Spark's paired calls
+//! are here: a guard for each request, made and dropped.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,15 +19,30 @@ const ROUNDS: usize = 21;
 const OPERATIONS: u32 = 50_000;
 const BYTES: u64 = 64;
 
+/// What is done with the ledger again and again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// A guard for each request.
+    Acquire,
+    /// One guard that grows and shrinks.
+    Grow,
+}
+
 pub(super) fn run(report: &mut Report) {
-    for threads in [1, 2] {
-        against_tracked(report, threads);
+    for way in [Way::Acquire, Way::Grow] {
+        for threads in [1, 2] {
+            against_tracked(report, way, threads);
+        }
     }
     beside_idle(report);
 }
 
-fn against_tracked(report: &mut Report, threads: i64) {
-    let name = format!("acquire + release, exact, {threads} thread(s)");
+fn against_tracked(report: &mut Report, way: Way, threads: i64) {
+    let what = match way {
+        Way::Acquire => "acquire + release",
+        Way::Grow => "grow + shrink",
+    };
+    let name = format!("{what}, exact, {threads} thread(s)");
     if !report.wants(&name) {
         return;
     }
@@ -38,14 +56,16 @@ fn against_tracked(report: &mut Report, threads: i64) {
         ROUNDS,
         [
             &mut || {
-                together(&mut tasks, |task| {
-                    acquire_and_release(&manager, task.task());
+                together(&mut tasks, |task| match way {
+                    Way::Acquire => acquire_and_release(&manager, task.task()),
+                    Way::Grow => grow_and_shrink(&manager, task.task()),
                 })
             },
             &mut || {
                 together(&mut reservations, |reservation| {
                     for _ in 0..OPERATIONS {
-                        reservation.try_grow(size).expect("there is enough");
+                        let grown = reservation.try_grow(std::hint::black_box(size));
+                        grown.expect("there is enough");
                         reservation.shrink(size);
                     }
                 })
@@ -69,6 +89,17 @@ fn acquire_and_release(manager: &Arc<dyn MemoryManager>, task: TaskId) {
     for _ in 0..OPERATIONS {
         let granted = manager.ledger().try_acquire(std::hint::black_box(ask));
         drop(granted.expect("there is enough"));
+    }
+}
+
+fn grow_and_shrink(manager: &Arc<dyn MemoryManager>, task: TaskId) {
+    let nothing = Ask::execution(task, MODE, 0);
+    let granted = manager.ledger().try_acquire(nothing);
+    let mut reservation = granted.expect("nothing is always granted");
+    for _ in 0..OPERATIONS {
+        let grown = reservation.try_grow(std::hint::black_box(BYTES));
+        grown.expect("there is enough");
+        reservation.shrink_to(0);
     }
 }
 
