@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use mem_block::MemoryMode;
 
 use crate::state::State;
+use crate::sum::add;
 use crate::task::TaskId;
 use crate::waiter::{Status, Waiter};
 
@@ -18,6 +19,9 @@ pub(crate) fn newest_stuck(state: &State) -> Option<u64> {
     let is_moving =
         |waiter: &Waiter| waiter.is_evicting() || matches!(waiter.status, Status::Granted { .. });
     if state.queue.iter().any(|(_, waiter)| is_moving(waiter)) {
+        return None;
+    }
+    if !may_be_stuck(state) {
         return None;
     }
     if state.books.iter().any(|books| books.execution().kept() > 0) {
@@ -55,6 +59,33 @@ pub(crate) fn newest_stuck(state: &State) -> Option<u64> {
         (here, anywhere, *id)
     };
     candidates.max_by_key(rank).map(|(id, _)| id)
+}
+
+/// False where some holder of every mode that is waited for surely goes on: mostly so, and seen at once.
+/// A task is counted here as often as it waits, so it can be true where nobody is stuck.
+fn may_be_stuck(state: &State) -> bool {
+    let modes = [MemoryMode::OnHeap, MemoryMode::OffHeap];
+    let mut waited_for = [false; 2];
+    // Waiters, in this mode and in all, whose tasks hold some of the mode.
+    let (mut here, mut anywhere) = ([0_u64; 2], [0_u64; 2]);
+    for (_, waiter) in state.queue.iter().filter(|(_, waiter)| waiter.is_parked()) {
+        let Some(task) = waiter.attempt.task() else {
+            continue;
+        };
+        for (at, mode) in modes.into_iter().enumerate() {
+            let holds = u64::from(state.books(mode).execution().held_by(task) > 0);
+            anywhere[at] = add(anywhere[at], holds);
+            if waiter.attempt.mode == mode {
+                waited_for[at] = true;
+                here[at] = add(here[at], holds);
+            }
+        }
+    }
+    let holders = modes.map(|mode| state.books(mode).execution().holders());
+    let all_of = |waiting: &[u64; 2], at: usize| waiting[at] >= holders[at];
+    let any_waits = waited_for.contains(&true);
+    (any_waits && (0..2).all(|at| all_of(&anywhere, at)))
+        || (0..2).any(|at| waited_for[at] && all_of(&here, at))
 }
 
 /// Whether all that hold memory of `mode` are among `tasks`, each of which is named once.

@@ -216,7 +216,10 @@ impl State {
             Status::Granted { .. } | Status::Ended(_) => {
                 let mut waiter = self.leave(id);
                 let status = std::mem::replace(&mut waiter.status, Status::Parked);
-                self.leftover.retired.push(waiter);
+                // Whoever was told of its end has no waker any more, and nothing else to drop.
+                if waiter.waker.is_some() {
+                    self.leftover.retired.push(waiter);
+                }
                 match status {
                     Status::Granted { bytes, sequence } => Arrival::Granted { bytes, sequence },
                     Status::Ended(ended) => self.refused(ended),
@@ -230,6 +233,7 @@ impl State {
 
     /// Takes back execution memory of `task`, at most what it holds, and tells the waiters. Returns
     /// how much that was, and the step's number.
+    #[inline]
     pub(crate) fn release_execution(
         &mut self,
         mode: MemoryMode,

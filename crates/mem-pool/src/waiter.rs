@@ -1,6 +1,6 @@
 //! The queue of requests that could not be answered at once, and the states they go through.
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 use std::task::Waker;
 
 use mem_block::MemoryMode;
@@ -9,6 +9,7 @@ use crate::evictor::EvictError;
 use crate::policy::{Limit, Request, Round, Want};
 use crate::probe::Kind;
 use crate::step::Action;
+use crate::sum::add;
 use crate::task::TaskId;
 
 /// One request with what has been done for it so far.
@@ -163,41 +164,40 @@ impl Waiter {
     }
 }
 
-/// Queued requests by number: first in, first looked at.
+/// Queued requests by number: first in, first looked at. They mostly leave in that order, so that one
+/// row, which keeps its memory, serves them better than a tree.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
     next: u64,
-    waiters: BTreeMap<u64, Waiter>,
+    /// In the order of their numbers.
+    waiters: VecDeque<(u64, Waiter)>,
 }
 
 impl Queue {
     pub(crate) fn push(&mut self, waiter: Waiter) -> u64 {
         let id = self.next;
-        self.next = id.wrapping_add(1);
-        self.waiters.insert(id, waiter);
+        self.next = add(id, 1);
+        self.waiters.push_back((id, waiter));
         id
     }
 
     pub(crate) fn get(&self, id: u64) -> &Waiter {
-        self.waiters
-            .get(&id)
-            .expect("a ticket's waiter stays queued until the ticket takes it")
+        &self.waiters[self.place(id)].1
     }
 
     pub(crate) fn get_mut(&mut self, id: u64) -> &mut Waiter {
-        self.waiters
-            .get_mut(&id)
-            .expect("a ticket's waiter stays queued until the ticket takes it")
+        let place = self.place(id);
+        &mut self.waiters[place].1
     }
 
     pub(crate) fn remove(&mut self, id: u64) -> Waiter {
-        self.waiters
-            .remove(&id)
-            .expect("a ticket's waiter stays queued until the ticket takes it")
+        let place = self.place(id);
+        let (_, waiter) = self.waiters.remove(place).expect("it was found just there");
+        waiter
     }
 
     pub(crate) fn contains(&self, id: u64) -> bool {
-        self.waiters.contains_key(&id)
+        self.find(id).is_some()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -214,8 +214,8 @@ impl Queue {
 
     /// Whether an eviction runs for a request of `mode`, or is about to.
     pub(crate) fn is_evicting(&self, mode: MemoryMode) -> bool {
-        let mut waiters = self.waiters.values();
-        waiters.any(|waiter| waiter.attempt.mode == mode && waiter.is_evicting())
+        let mut waiters = self.iter();
+        waiters.any(|(_, waiter)| waiter.attempt.mode == mode && waiter.is_evicting())
     }
 
     /// The numbers of the parked requests of `mode` that came before `until`, first in first.
@@ -231,13 +231,19 @@ impl Queue {
     }
 
     fn parked(&self, until: u64, wanted: impl Fn(&Waiter) -> bool) -> Vec<u64> {
-        let parked = self
-            .waiters
-            .range(..until)
-            .filter(|(_, waiter)| waiter.is_parked());
-        parked
-            .filter(|(_, waiter)| wanted(waiter))
-            .map(|(id, _)| *id)
+        let before = self.iter().take_while(|(id, _)| *id < until);
+        before
+            .filter(|(_, waiter)| waiter.is_parked() && wanted(waiter))
+            .map(|(id, _)| id)
             .collect()
+    }
+
+    fn find(&self, id: u64) -> Option<usize> {
+        self.waiters.binary_search_by_key(&id, |(id, _)| *id).ok()
+    }
+
+    fn place(&self, id: u64) -> usize {
+        self.find(id)
+            .expect("a ticket's waiter stays queued until the ticket takes it")
     }
 }
