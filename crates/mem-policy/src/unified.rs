@@ -67,6 +67,9 @@ fn grow_execution(books: &Books, request: &Request) -> Option<Decision> {
     let shift = match request.round {
         Round::Open => {
             let extra = request.bytes.saturating_sub(books.execution().free());
+            if extra == 0 {
+                return None; // mostly so, and then nothing of the rest matters
+            }
             let borrowed = storage.pool_size().saturating_sub(books.storage_region());
             let growth = extra.min(storage.free().max(borrowed));
             let unused = growth.min(storage.free());

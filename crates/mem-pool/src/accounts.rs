@@ -44,13 +44,19 @@ pub(crate) struct Accounts {
 impl Accounts {
     #[inline]
     pub(crate) fn get(&self, task: TaskId) -> Option<&Account> {
-        let place = self.place(task)?;
+        let place = if self.is_recent(task) {
+            self.recent
+        } else {
+            self.places.get(&task).copied()?
+        };
         self.slots.get(place).map(|(_, account)| account)
     }
 
     #[inline]
     pub(crate) fn get_mut(&mut self, task: TaskId) -> Option<&mut Account> {
-        self.recent = self.place(task)?;
+        if !self.is_recent(task) {
+            self.recent = self.places.get(&task).copied()?;
+        }
         let slot = self.slots.get_mut(self.recent);
         slot.map(|(_, account)| account)
     }
@@ -58,13 +64,20 @@ impl Accounts {
     /// The task's account; a new one where it has none.
     #[inline]
     pub(crate) fn of(&mut self, task: TaskId) -> &mut Account {
-        self.recent = self.place(task).unwrap_or_else(|| {
-            let place = self.slots.len();
-            self.slots.push((task, Account::default()));
-            self.places.insert(task, place);
-            place
-        });
+        if !self.is_recent(task) {
+            self.recent = self.find_or_make(task);
+        }
         &mut self.slots[self.recent].1
+    }
+
+    #[cold]
+    fn find_or_make(&mut self, task: TaskId) -> usize {
+        let next = self.slots.len();
+        let place = *self.places.entry(task).or_insert(next);
+        if place == next {
+            self.slots.push((task, Account::default()));
+        }
+        place
     }
 
     /// Forgets the task's account.
@@ -84,11 +97,9 @@ impl Accounts {
     }
 
     #[inline]
-    fn place(&self, task: TaskId) -> Option<usize> {
-        match self.slots.get(self.recent) {
-            Some((recent, _)) if *recent == task => Some(self.recent),
-            _ => self.places.get(&task).copied(),
-        }
+    fn is_recent(&self, task: TaskId) -> bool {
+        let slot = self.slots.get(self.recent);
+        slot.is_some_and(|(recent, _)| *recent == task)
     }
 }
 

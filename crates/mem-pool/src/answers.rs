@@ -15,6 +15,7 @@ use crate::waiter::{Attempt, Ended};
 
 impl Ledger {
     /// What `ask` is for, as a policy sees it.
+    #[inline]
     pub(crate) fn want(&self, ask: &Ask) -> Want {
         match (ask.kind(), ask.task()) {
             (Kind::Execution, Some(task)) => Want::Execution { task },
@@ -28,24 +29,40 @@ impl Ledger {
     /// *Try*: evicts where that helps, never waits. Most requests are granted at once, and all but
     /// those that evict need no ticket.
     pub(crate) fn answer_now(self: &Arc<Self>, ask: Ask) -> Result<Reservation, Refusal> {
-        let attempt = Attempt::new(self.want(&ask), ask.mode(), ask.bytes());
-        let answer = self.commit(attempt.arrival(None, false), |state| {
-            if let Some(sequence) = state.grant_at_once(&attempt) {
-                return (Ok(sequence), ActionOutcome::Granted(attempt.bytes));
-            }
-            let arrival = state.arrive(attempt, &mut None);
-            let outcome = arrival.outcome();
-            (Err(arrival), outcome)
-        });
-        match answer {
-            Ok(sequence) => Ok(self.granted(ask, ask.bytes(), sequence)),
+        match self.take_now(ask) {
+            Ok(()) => Ok(self.guard(ask, ask.bytes())),
             Err(arrival) => self.answer_from(ask, arrival),
         }
     }
 
+    /// Has all of `ask` granted, if that can be done at once: the bytes have no guard yet. What came
+    /// of it where not; [`answer_from`](Self::answer_from) goes on from there.
+    pub(crate) fn take_now(&self, ask: Ask) -> Result<(), Arrival> {
+        let attempt = Attempt::new(self.want(&ask), ask.mode(), ask.bytes());
+        let answer = self.locked(
+            |state| match state.grant_at_once(&attempt) {
+                Some(sequence) => Ok(sequence),
+                None => Err(state.arrive(attempt, &mut None)),
+            },
+            |answer| {
+                let outcome = match answer {
+                    Ok(_) => ActionOutcome::Granted(attempt.bytes),
+                    Err(arrival) => arrival.outcome(),
+                };
+                Some((attempt.arrival(None, false), outcome))
+            },
+        );
+        self.tell_grant(ask, ask.bytes(), answer?);
+        Ok(())
+    }
+
     /// The answer to a request that may not wait, and was not granted at once.
     #[cold]
-    fn answer_from(self: &Arc<Self>, ask: Ask, arrival: Arrival) -> Result<Reservation, Refusal> {
+    pub(crate) fn answer_from(
+        self: &Arc<Self>,
+        ask: Ask,
+        arrival: Arrival,
+    ) -> Result<Reservation, Refusal> {
         match arrival {
             Arrival::Granted { bytes, sequence } => Ok(self.granted(ask, bytes, sequence)),
             Arrival::Ended(ended) => Err(self.refused(ask, ended)),
@@ -76,18 +93,29 @@ impl Ledger {
     }
 
     /// `bytes` were granted.
-    #[inline]
     pub(crate) fn granted(self: &Arc<Self>, ask: Ask, bytes: u64, sequence: u64) -> Reservation {
-        let (kind, task, mode) = (ask.kind(), ask.task(), ask.mode());
-        let event = Event::Grant {
-            task,
-            mode,
-            kind,
-            asked: ask.bytes(),
-            granted: bytes,
-        };
-        self.tell(Some(sequence), event);
-        Reservation::new(Arc::clone(self), kind, task, mode, bytes)
+        self.tell_grant(ask, bytes, sequence);
+        self.guard(ask, bytes)
+    }
+
+    /// The guard of bytes that were granted.
+    #[inline]
+    fn guard(self: &Arc<Self>, ask: Ask, bytes: u64) -> Reservation {
+        Reservation::new(Arc::clone(self), ask.kind(), ask.task(), ask.mode(), bytes)
+    }
+
+    #[inline]
+    fn tell_grant(&self, ask: Ask, bytes: u64, sequence: u64) {
+        if self.probe.is_some() {
+            let event = Event::Grant {
+                task: ask.task(),
+                mode: ask.mode(),
+                kind: ask.kind(),
+                asked: ask.bytes(),
+                granted: bytes,
+            };
+            self.tell(Some(sequence), event);
+        }
     }
 
     /// The request has ended without a grant.

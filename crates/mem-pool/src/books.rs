@@ -165,8 +165,13 @@ impl Books {
         }
     }
 
-    /// Whether memory was opened to waiters since this was last asked.
+    /// Whether memory was opened to waiters, and they were not told yet.
     #[inline]
+    pub(crate) fn has_opened(&self) -> bool {
+        self.opened
+    }
+
+    /// The same, and now they are told.
     pub(crate) fn take_opened(&mut self) -> bool {
         std::mem::take(&mut self.opened)
     }

@@ -125,25 +125,24 @@ impl Ledger {
         bytes: u64,
         take_back: impl FnOnce(&mut State) -> (u64, u64),
     ) -> u64 {
-        let action = Action::Release {
-            task,
-            mode,
-            kind,
-            bytes,
-        };
-        let (released, sequence) = self.commit(action, |state| {
-            let (released, sequence) = take_back(state);
-            ((released, sequence), ActionOutcome::Released(released))
+        let (released, sequence) = self.locked(take_back, |(released, _)| {
+            let action = Action::Release {
+                task,
+                mode,
+                kind,
+                bytes,
+            };
+            Some((action, ActionOutcome::Released(*released)))
         });
-        self.tell(
-            Some(sequence),
-            Event::Release {
+        if self.probe.is_some() {
+            let event = Event::Release {
                 task,
                 mode,
                 kind,
                 bytes: released,
-            },
-        );
+            };
+            self.tell(Some(sequence), event);
+        }
         released
     }
 
@@ -203,13 +202,17 @@ impl Ledger {
 
     /// Ends a queued request whose time is up, where it is still queued, and wakes its ticket.
     pub(crate) fn expire(&self, request: u64) {
-        let deadline = true;
-        self.locked(|state| {
-            let queued = state.queue.contains(request);
-            state.expire(request);
-            let step = (Action::GiveUp { request, deadline }, ActionOutcome::Done);
-            ((), queued.then_some(step))
-        });
+        self.locked(
+            |state| {
+                let queued = state.queue.contains(request);
+                state.expire(request);
+                queued
+            },
+            |queued| {
+                let deadline = true;
+                queued.then_some((Action::GiveUp { request, deadline }, ActionOutcome::Done))
+            },
+        );
     }
 
     /// Makes a step: runs `body` under the lock, and tells the probe.
@@ -219,10 +222,8 @@ impl Ledger {
         action: Action,
         body: impl FnOnce(&mut State) -> (R, ActionOutcome),
     ) -> R {
-        self.locked(|state| {
-            let (result, outcome) = body(state);
-            (result, Some((action, outcome)))
-        })
+        let (result, _) = self.locked(body, |(_, outcome)| Some((action, *outcome)));
+        result
     }
 
     /// Looks at the state.
@@ -232,22 +233,24 @@ impl Ledger {
 
     /// Runs `body` under the lock, lets it go, and wakes whom `body` had something for. Waking comes
     /// after unlocking, so that the woken find the lock free; so does dropping what left the queue,
-    /// and telling the probe of the steps.
+    /// and telling the probe of the steps. Which step it was is asked, still under the lock, only
+    /// where somebody wants to know.
     #[inline]
     pub(crate) fn locked<R>(
         &self,
-        body: impl FnOnce(&mut State) -> (R, Option<(Action, ActionOutcome)>),
+        body: impl FnOnce(&mut State) -> R,
+        step: impl FnOnce(&R) -> Option<(Action, ActionOutcome)>,
     ) -> R {
-        let (result, leftover) = {
-            let mut state = self.state.lock();
-            let (result, step) = body(&mut state);
-            state.conclude();
-            if let Some((action, outcome)) = step {
-                state.record(action, outcome);
-            }
-            (result, state.leftover.take())
-        };
-        if let Some(leftover) = leftover {
+        let mut state = self.state.lock();
+        let result = body(&mut state);
+        state.conclude();
+        if state.tells_steps()
+            && let Some((action, outcome)) = step(&result)
+        {
+            state.record(action, outcome);
+        }
+        if let Some(leftover) = state.leftover.take() {
+            drop(state);
             self.see_to(leftover);
         }
         result

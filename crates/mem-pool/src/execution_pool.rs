@@ -205,7 +205,9 @@ impl ExecutionMemoryPool {
                 account.counted = false;
                 self.counted = sub(self.counted, account.weight());
             }
-            self.forget_if_idle(task);
+            if account.is_idle() {
+                self.accounts.remove(task);
+            }
         }
         released
     }

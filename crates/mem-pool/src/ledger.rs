@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use mem_block::MemoryMode;
 use mem_sync::atomic::{AtomicU64, Ordering};
-use mem_sync::{Clock, Moment, Mutex};
+use mem_sync::{CachePadded, Clock, Moment, Mutex};
 
 use crate::books::Books;
 use crate::credit::Credit;
@@ -25,7 +25,9 @@ use crate::ticket::{Ask, Ticket};
 /// Counts who holds how many bytes of which mode, for one process: the mechanism under every
 /// policy. One lock; no foreign code runs under it but [`Policy::decide`], which is pure.
 pub struct Ledger {
-    pub(crate) state: Mutex<State>,
+    /// Apart from the ledger's own count of references: that changes with every guard, and whoever
+    /// has the lock would lose the lock's cache line by it.
+    pub(crate) state: CachePadded<Mutex<State>>,
     policy: Arc<dyn Policy>,
     evictor: OnceLock<Weak<dyn Evictor>>,
     pub(crate) probe: Option<Arc<dyn Probe>>,
@@ -59,7 +61,7 @@ impl Ledger {
         let detect_deadlock = options.detect_deadlock;
         let state = State::new(books, Arc::clone(&policy), detect_deadlock, tells_steps);
         Arc::new(Self {
-            state: Mutex::new(state),
+            state: CachePadded::new(Mutex::new(state)),
             policy,
             evictor: OnceLock::new(),
             numbers: AtomicU64::new(0),
@@ -294,7 +296,11 @@ impl Ledger {
         &self.helpers
     }
 
-    fn exactly(self: &Arc<Self>, ask: Ask, got: Reservation) -> Result<Reservation, Refusal> {
+    pub(crate) fn exactly(
+        self: &Arc<Self>,
+        ask: Ask,
+        got: Reservation,
+    ) -> Result<Reservation, Refusal> {
         if got.bytes() == ask.bytes() {
             Ok(got)
         } else {

@@ -80,10 +80,7 @@ impl Ledger {
     /// Takes the slack of a reservation back and, while `exact`, has it take none: because somebody
     /// counts what its owner releases, say.
     pub fn set_exact(&self, local: &LocalUse, exact: bool) {
-        self.locked(|state| {
-            state.set_exact(&local.0, exact);
-            ((), None)
-        });
+        self.locked(|state| state.set_exact(&local.0, exact), |()| None);
     }
 }
 
@@ -128,8 +125,14 @@ impl LocalReservation {
         if self.draw(bytes) || self.refill(bytes) {
             return Ok(());
         }
-        let more = self.ledger.try_reserve(self.ask(bytes))?;
-        self.take_over(more);
+        let ask = self.ask(bytes);
+        match self.ledger.take_now(ask) {
+            Ok(()) => self.adopt(bytes),
+            Err(arrival) => {
+                let got = self.ledger.answer_from(ask, arrival)?;
+                self.take_over(self.ledger.exactly(ask, got)?);
+            }
+        }
         Ok(())
     }
 
@@ -158,24 +161,28 @@ impl LocalReservation {
             return false;
         }
         let (slack, quantum) = (&self.slack, self.quantum);
-        let granted = self.ledger.locked(|state| {
-            if slack.is_exact() {
-                return (None, None);
-            }
-            let missing = bytes.saturating_sub(slack.reserve());
-            let want = missing.saturating_add(quantum);
-            let task = slack.task;
-            let attempt = Attempt::new(Want::Execution { task }, slack.mode, want);
-            // A pool that had grown for slack would stay so, and with it the share below which tasks
-            // wait: slack comes out of what is free in the pool as it is.
-            let Some(sequence) = state.grant_at_once(&attempt) else {
-                return (None, None);
-            };
-            state.arm(slack, sub(add(slack.reserve(), want), bytes));
-            let step = (attempt.arrival(None, false), ActionOutcome::Granted(want));
-            (Some((want, sequence)), Some(step))
-        });
-        let Some((want, sequence)) = granted else {
+        let granted = self.ledger.locked(
+            |state| {
+                if slack.is_exact() {
+                    return None;
+                }
+                let missing = bytes.saturating_sub(slack.reserve());
+                let want = missing.saturating_add(quantum);
+                let task = slack.task;
+                let attempt = Attempt::new(Want::Execution { task }, slack.mode, want);
+                // A pool that had grown for slack would stay so, and with it the share below which
+                // tasks wait: slack comes out of what is free in the pool as it is.
+                let sequence = state.grant_at_once(&attempt)?;
+                state.arm(slack, sub(add(slack.reserve(), want), bytes));
+                Some((attempt, sequence))
+            },
+            |granted| {
+                let (attempt, _) = granted.as_ref()?;
+                let outcome = ActionOutcome::Granted(attempt.bytes);
+                Some((attempt.arrival(None, false), outcome))
+            },
+        );
+        let Some((Attempt { bytes: want, .. }, sequence)) = granted else {
             return false;
         };
         self.slack.set_used(add(self.bytes(), bytes));
@@ -261,29 +268,34 @@ impl LocalReservation {
         let slack = &*self.slack;
         let (task, mode) = (Some(slack.task), slack.mode);
         slack.set_used(sub(slack.used(), bytes));
-        let given_back = self.ledger.locked(|state| {
-            let keep = if slack.is_armed() { keep } else { 0 };
-            let all = add(state.lay_down(slack), bytes);
-            let keep = keep.min(all);
-            if keep > 0 {
-                state.arm(&self.slack, keep);
-            }
-            let surplus = sub(all, keep);
-            if surplus == 0 {
-                return (None, None);
-            }
-            let (released, sequence) = state.release_execution(mode, slack.task, surplus);
-            let action = Action::Release {
-                task,
-                mode,
-                kind: Kind::Execution,
-                bytes: surplus,
-            };
-            let step = (action, ActionOutcome::Released(released));
-            (Some((released, sequence)), Some(step))
-        });
-        if let Some((bytes, sequence)) = given_back {
-            let kind = Kind::Execution;
+        let kind = Kind::Execution;
+        let given_back = self.ledger.locked(
+            |state| {
+                let keep = if slack.is_armed() { keep } else { 0 };
+                let all = add(state.lay_down(slack), bytes);
+                let keep = keep.min(all);
+                if keep > 0 {
+                    state.arm(&self.slack, keep);
+                }
+                let surplus = sub(all, keep);
+                let (released, sequence) = match surplus {
+                    0 => return None,
+                    _ => state.release_execution(mode, slack.task, surplus),
+                };
+                Some((surplus, released, sequence))
+            },
+            |given_back| {
+                let (bytes, released, _) = (*given_back)?;
+                let action = Action::Release {
+                    task,
+                    mode,
+                    kind,
+                    bytes,
+                };
+                Some((action, ActionOutcome::Released(released)))
+            },
+        );
+        if let Some((_, bytes, sequence)) = given_back {
             let event = Event::Release {
                 task,
                 mode,

@@ -101,7 +101,8 @@ impl Reservation {
     /// Gives back all but `bytes`; does nothing where it holds no more. Takes the ledger's lock.
     pub fn shrink_to(&mut self, bytes: u64) {
         let surplus = self.bytes.saturating_sub(bytes);
-        drop(self.split(surplus));
+        self.bytes = sub(self.bytes, surplus);
+        self.give_back(surplus);
     }
 
     /// Grows by exactly `bytes`, without waiting.
@@ -109,8 +110,14 @@ impl Reservation {
     /// # Errors
     /// A [`Refusal`] whose `kept` is what could be had; the reservation is unchanged.
     pub fn try_grow(&mut self, bytes: u64) -> Result<(), Refusal> {
-        let more = self.ledger.try_reserve(self.ask(bytes))?;
-        self.absorb(more);
+        let ask = self.ask(bytes);
+        match self.ledger.take_now(ask) {
+            Ok(()) => self.bytes = add(self.bytes, bytes),
+            Err(arrival) => {
+                let got = self.ledger.answer_from(ask, arrival)?;
+                self.absorb(self.ledger.exactly(ask, got)?);
+            }
+        }
         Ok(())
     }
 
@@ -159,20 +166,21 @@ impl Reservation {
     fn absorb(&mut self, mut more: Self) {
         self.bytes = add(self.bytes, std::mem::take(&mut more.bytes));
     }
+
+    /// Gives `bytes` back, which are not counted in it any longer.
+    fn give_back(&self, bytes: u64) {
+        if bytes == 0 {
+            return;
+        }
+        match self.task {
+            Some(task) => self.ledger.release_execution(task, self.mode, bytes),
+            None => self.ledger.release_storage(self.mode, bytes, self.kind),
+        };
+    }
 }
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        if self.bytes > 0 {
-            match self.task {
-                Some(task) => {
-                    self.ledger.release_execution(task, self.mode, self.bytes);
-                }
-                None => {
-                    self.ledger
-                        .release_storage(self.mode, self.bytes, self.kind);
-                }
-            }
-        }
+        self.give_back(self.bytes);
     }
 }

@@ -94,6 +94,13 @@ impl State {
     /// The end of every transaction, when all that it changed is known.
     #[inline]
     pub(crate) fn conclude(&mut self) {
+        if self.changed || self.books.iter().any(Books::has_opened) {
+            self.conclude_change();
+        }
+    }
+
+    #[cold]
+    fn conclude_change(&mut self) {
         // Paying off a lowered limit may have opened memory to those who wait.
         let opened = self.books.each_mut().map(Books::take_opened);
         if opened.contains(&true) {

@@ -105,16 +105,18 @@ impl State {
         self.record(action, ActionOutcome::Released(released));
     }
 
-    /// Writes a step down that has just been made, where steps are wanted.
+    /// Whether somebody wants to know of each step.
     #[inline]
-    pub(crate) fn record(&mut self, action: Action, outcome: ActionOutcome) {
-        if self.tells_steps {
-            self.write_down(action, outcome);
-        }
+    pub(crate) fn tells_steps(&self) -> bool {
+        self.tells_steps
     }
 
+    /// Writes a step down that has just been made, where steps are wanted.
     #[cold]
-    fn write_down(&mut self, action: Action, outcome: ActionOutcome) {
+    pub(crate) fn record(&mut self, action: Action, outcome: ActionOutcome) {
+        if !self.tells_steps {
+            return;
+        }
         self.steps = add(self.steps, 1);
         let step = LedgerStep::capture(self, action, outcome);
         self.leftover.recorded.push((self.steps, step));
