@@ -10,8 +10,9 @@ use mem_policy::MemoryManager;
 use mem_pool::Ask;
 use task_mem::{MemoryConsumer, NoSpill, TaskId};
 
+use super::DATAFUSION;
 use super::setting::{MODE, consumer, manager, reservation, task, tracked};
-use super::{DATAFUSION, threads::together};
+use super::threads::{Runs, together};
 use crate::measure::{in_turn, time};
 use crate::report::{Report, Row};
 
@@ -52,18 +53,19 @@ fn against_tracked(report: &mut Report, way: Way, threads: i64) {
     let pool = tracked();
     let mut reservations: Vec<_> = (0..threads).map(|_| reservation(&pool)).collect();
     let size = usize::try_from(BYTES).expect("64-bit machines are measured");
+    let Runs { rounds, operations } = Runs::of(threads, ROUNDS, OPERATIONS);
     let [ours, theirs] = in_turn(
-        ROUNDS,
+        rounds,
         [
             &mut || {
                 together(&mut tasks, |task| match way {
-                    Way::Acquire => acquire_and_release(&manager, task.task()),
-                    Way::Grow => grow_and_shrink(&manager, task.task()),
+                    Way::Acquire => acquire_and_release(&manager, task.task(), operations),
+                    Way::Grow => grow_and_shrink(&manager, task.task(), operations),
                 })
             },
             &mut || {
                 together(&mut reservations, |reservation| {
-                    for _ in 0..OPERATIONS {
+                    for _ in 0..operations {
                         let grown = reservation.try_grow(std::hint::black_box(size));
                         grown.expect("there is enough");
                         reservation.shrink(size);
@@ -73,7 +75,7 @@ fn against_tracked(report: &mut Report, way: Way, threads: i64) {
         ],
     );
     let peer = format!("{DATAFUSION} Track<Greedy>");
-    let operations = f64::from(OPERATIONS);
+    let operations = f64::from(operations);
     report.add(&Row::new(
         "pool",
         name,
@@ -84,19 +86,19 @@ fn against_tracked(report: &mut Report, way: Way, threads: i64) {
     ));
 }
 
-fn acquire_and_release(manager: &Arc<dyn MemoryManager>, task: TaskId) {
+fn acquire_and_release(manager: &Arc<dyn MemoryManager>, task: TaskId, operations: u32) {
     let ask = Ask::execution(task, MODE, BYTES);
-    for _ in 0..OPERATIONS {
+    for _ in 0..operations {
         let granted = manager.ledger().try_acquire(std::hint::black_box(ask));
         drop(granted.expect("there is enough"));
     }
 }
 
-fn grow_and_shrink(manager: &Arc<dyn MemoryManager>, task: TaskId) {
+fn grow_and_shrink(manager: &Arc<dyn MemoryManager>, task: TaskId, operations: u32) {
     let nothing = Ask::execution(task, MODE, 0);
     let granted = manager.ledger().try_acquire(nothing);
     let mut reservation = granted.expect("nothing is always granted");
-    for _ in 0..OPERATIONS {
+    for _ in 0..operations {
         let grown = reservation.try_grow(std::hint::black_box(BYTES));
         grown.expect("there is enough");
         reservation.shrink_to(0);
@@ -110,9 +112,12 @@ fn beside_idle(report: &mut Report) {
     }
     let few = crowd(10);
     let many = crowd(10_000);
+    let Runs { rounds, operations } = Runs::of(1, ROUNDS, OPERATIONS);
     let [many_take, few_take] = in_turn(
-        ROUNDS,
-        [&mut || acquire(&many[0]), &mut || acquire(&few[0])],
+        rounds,
+        [&mut || acquire(&many[0], operations), &mut || {
+            acquire(&few[0], operations)
+        }],
     );
     let peer = ("itself with 10 idle tasks", few_take);
     report.add(&Row::new(
@@ -120,7 +125,7 @@ fn beside_idle(report: &mut Report) {
         name,
         many_take,
         peer,
-        f64::from(OPERATIONS),
+        f64::from(operations),
         Some(1.3),
     ));
 }
@@ -134,9 +139,9 @@ fn crowd(tasks: i64) -> Vec<MemoryConsumer> {
         .collect()
 }
 
-fn acquire(consumer: &MemoryConsumer) -> Duration {
+fn acquire(consumer: &MemoryConsumer, operations: u32) -> Duration {
     time(|| {
-        for _ in 0..OPERATIONS {
+        for _ in 0..operations {
             let held = consumer.try_acquire(BYTES, &mut NoSpill);
             drop(held.expect("there is enough"));
         }

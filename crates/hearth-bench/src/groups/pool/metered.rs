@@ -6,8 +6,9 @@ use std::time::Duration;
 use mem_pool::Ask;
 use task_mem::{Metered, NoSpill};
 
+use super::DATAFUSION;
 use super::setting::{MODE, TOTAL, consumer, greedy, manager, reservation, task};
-use super::{DATAFUSION, threads::together};
+use super::threads::{Runs, together};
 use crate::measure::in_turn;
 use crate::report::{Report, Row};
 
@@ -44,20 +45,29 @@ fn case(report: &mut Report, threads: i64, bytes: u64, beside: Beside, bar: Opti
     if !report.wants(&name) {
         return;
     }
-    let [ours, theirs] = measure(threads, bytes, beside);
+    let runs = match beside {
+        Beside::Nobody => Runs::of(threads, ROUNDS, OPERATIONS),
+        // Long enough to be disturbed a few times.
+        Beside::Reader | Beside::Recaller => Runs {
+            rounds: ROUNDS,
+            operations: OPERATIONS,
+        },
+    };
+    let [ours, theirs] = measure(threads, bytes, beside, runs);
     let peer = format!("{DATAFUSION} GreedyMemoryPool");
     let row = Row::new(
         "pool",
         name,
         ours,
         (&peer, theirs),
-        f64::from(OPERATIONS),
+        f64::from(runs.operations),
         bar,
     );
     report.add(&row);
 }
 
-fn measure(threads: i64, bytes: u64, beside: Beside) -> [Duration; 2] {
+fn measure(threads: i64, bytes: u64, beside: Beside, runs: Runs) -> [Duration; 2] {
+    let Runs { rounds, operations } = runs;
     let manager = manager();
     let tasks: Vec<_> = (0..threads).map(|id| task(&manager, id)).collect();
     let consumers: Vec<_> = tasks.iter().map(consumer).collect();
@@ -81,12 +91,16 @@ fn measure(threads: i64, bytes: u64, beside: Beside) -> [Duration; 2] {
         });
         let _ends = Ends(done);
         in_turn(
-            ROUNDS,
+            rounds,
             [
-                &mut || together(&mut handles, |handle| grow_and_shrink(handle, bytes)),
+                &mut || {
+                    together(&mut handles, |handle| {
+                        grow_and_shrink(handle, bytes, operations)
+                    })
+                },
                 &mut || {
                     together(&mut reservations, |reservation| {
-                        for _ in 0..OPERATIONS {
+                        for _ in 0..operations {
                             let grown = reservation.try_grow(std::hint::black_box(size));
                             grown.expect("there is enough");
                             reservation.shrink(size);
@@ -98,8 +112,8 @@ fn measure(threads: i64, bytes: u64, beside: Beside) -> [Duration; 2] {
     })
 }
 
-fn grow_and_shrink(handle: &mut Metered, bytes: u64) {
-    for _ in 0..OPERATIONS {
+fn grow_and_shrink(handle: &mut Metered, bytes: u64, operations: u32) {
+    for _ in 0..operations {
         let grown = handle.try_grow(std::hint::black_box(bytes), &mut NoSpill);
         grown.expect("there is enough");
         handle.shrink(bytes);

@@ -8,8 +8,8 @@ use super::setting::{TOTAL, consumer, manager, reservation, task, tracked};
 use crate::measure::{in_turn, time};
 use crate::report::{Report, Row};
 
-const ROUNDS: usize = 11;
-const OPERATIONS: u32 = 2_000;
+const ROUNDS: usize = 101;
+const OPERATIONS: u32 = 200;
 
 pub(super) fn run(report: &mut Report) {
     for (others, bar) in [(1, 0.25), (1000, 0.01)] {
