@@ -95,7 +95,7 @@ fn measure(threads: i64, bytes: u64, beside: Beside, runs: Runs) -> [Duration; 2
             [
                 &mut || {
                     together(&mut handles, |handle| {
-                        grow_and_shrink(handle, bytes, operations)
+                        grow_and_shrink(handle, bytes, operations);
                     })
                 },
                 &mut || {
