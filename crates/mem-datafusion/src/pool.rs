@@ -26,10 +26,12 @@ pub use stats::{ConsumerStats, PoolStats};
 /// - **Between tasks** memory is shared by Spark's rule: with N tasks that hold something, each can get
 ///   1/2N of it at least, sooner or later, and 1/N at most. A task counts from its first growth until
 ///   it gives its last byte back. Cached blocks give way first, down to the storage region.
-/// - **Inside the task** all that is free is lent to whoever asks. A consumer that can spill and
-///   already holds something leaves a reserve: for consumers that hold nothing yet or little, for those
-///   that can't spill, for infallible growth, and for retries. What a refused consumer gives back is
-///   kept for its retry.
+/// - **Inside the task** all that is free is lent to whoever asks. What a refusal would do to the one that
+///   asks decides: one that would fail gets all that there is, one that would spill leaves a little, what
+///   its siblings (the other partitions of its operator) lack of 1/2N, and more where sorts have yet to begin.
+///   One that merges what it has spilled reads no more runs at once than fit its guaranteed part.
+/// - **What a spill gives back is for the spill**: a sort merges in it, as a consumer that can't spill, and
+///   asks again for what it was refused.
 /// - **Pressure**: where one that has nothing to spill is refused all the same, the largest consumer
 ///   that can spill has to leave as much with its next growth, or is refused too and spills.
 /// - **Never over the limit**: what is granted never is. [`grow`](MemoryPool::grow), which can't be
@@ -152,14 +154,13 @@ impl MemoryPool for HearthMemoryPool {
         "hearth"
     }
 
-    /// Counts for nothing but the reserve: a consumer has a share once it holds something.
-    fn register(&self, _consumer: &MemoryConsumer) {
-        self.books.lock().register();
+    /// Counts for nothing but what is left to its siblings.
+    fn register(&self, consumer: &MemoryConsumer) {
+        self.books.lock().register(consumer);
     }
 
     fn unregister(&self, consumer: &MemoryConsumer) {
-        let surplus =
-            self.with_books(|books| books.unregister(consumer.id(), self.shared.slack_max()));
+        let surplus = self.with_books(|books| books.unregister(consumer, self.shared.slack_max()));
         self.release(surplus);
     }
 
@@ -170,10 +171,10 @@ impl MemoryPool for HearthMemoryPool {
     }
 
     fn shrink(&self, reservation: &MemoryReservation, shrink: usize) {
-        let id = reservation.consumer().id();
+        let (id, here) = (reservation.consumer().id(), bytes(reservation.size()));
         let surplus = self.with_books(|books| {
             // Asked under the lock: who begins to want collects slack afterwards.
-            books.shrink(id, bytes(shrink), self.shared.slack_max())
+            books.shrink(id, here, bytes(shrink), self.shared.slack_max())
         });
         self.release(surplus);
     }
@@ -182,7 +183,8 @@ impl MemoryPool for HearthMemoryPool {
         if additional == 0 {
             return Ok(());
         }
-        self.grow_if_granted(reservation.consumer(), bytes(additional))
+        let here = bytes(reservation.size());
+        self.grow_if_granted(reservation.consumer(), here, bytes(additional))
     }
 
     fn reserved(&self) -> usize {

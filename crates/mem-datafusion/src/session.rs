@@ -1,5 +1,6 @@
 //! Session settings that fit a query's share of memory.
 
+use datafusion_common::config::SpillCompression;
 use datafusion_execution::config::SessionConfig;
 
 use crate::runtime::HearthRuntime;
@@ -11,13 +12,14 @@ const MERGE_FRACTION: u64 = 16;
 /// The least that it takes, in bytes.
 const MERGE_MIN: u64 = 64 << 10;
 /// Bytes of a partition's part for each row of a batch: several batches, in several copies, have to fit.
-const ROW_BYTES: u64 = 2 << 10;
-/// Rows of a batch at least.
-const ROWS_MIN: u64 = 1024;
+const ROW_BYTES: u64 = 7 << 9;
+/// Rows of a batch at least. With fewer, batches out of Parquet files count what they share many times.
+const ROWS_MIN: u64 = 2048;
 
 impl HearthRuntime {
     /// `config` with partitions, batches and the memory that sorts take beforehand lowered to what fits
-    /// the share of each of `queries` queries at once; nothing is raised.
+    /// the share of each of `queries` queries at once, and with spills compressed by LZ4, unless another
+    /// compression is set; nothing is raised.
     ///
     /// DataFusion's defaults want 10 MB for each partition of a sort before the first row comes, and
     /// can't spill them: the most frequent reason why queries fail under a limit.
@@ -34,7 +36,7 @@ impl HearthRuntime {
     /// let config = runtime.tuned(SessionConfig::new().with_target_partitions(8), 2);
     /// assert_eq!(config.target_partitions(), 7);
     /// assert!(config.options().execution.sort_spill_reservation_bytes < 300_000);
-    /// assert!((1024..8192).contains(&config.batch_size()));
+    /// assert!((2048..8192).contains(&config.batch_size()));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
@@ -47,6 +49,11 @@ impl HearthRuntime {
         let merge = small((part / MERGE_FRACTION).max(MERGE_MIN));
         let merge = merge.min(config.options().execution.sort_spill_reservation_bytes);
         let rows = small((part / ROW_BYTES).max(ROWS_MIN)).min(config.batch_size());
+        let mut config = config;
+        let compression = &mut config.options_mut().execution.spill_compression;
+        if *compression == SpillCompression::Uncompressed {
+            *compression = SpillCompression::Lz4Frame;
+        }
         config
             .with_target_partitions(partitions)
             .with_sort_spill_reservation_bytes(merge)

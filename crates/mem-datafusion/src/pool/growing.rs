@@ -6,34 +6,40 @@ use mem_pool::{Ask, Refusal, Reservation, Step, Wait};
 use mem_sync::atomic::Ordering;
 
 use super::HearthMemoryPool;
-use super::books::{Asking, Begin, Books};
+use super::books::{Asking, Begin, Urgency};
 use super::refusal::{Bar, Refused};
 use crate::off_worker;
 
-/// The reserve is this part of the task's share at least.
-const RESERVE_MIN: u64 = 32;
-/// The reserve is this part of the task's share at most.
-const RESERVE_MAX: u64 = 8;
 /// Consumers below this part of the task's share are not worth spilling.
 const PRESSURE_FLOOR: u64 = 8;
 /// Nor are those with less than this many bytes, where the share is large.
 const PRESSURE_FLOOR_BYTES: u64 = 16 << 20;
 
 impl HearthMemoryPool {
-    /// Grows by `asked` bytes or says why not.
-    pub(super) fn grow_if_granted(&self, consumer: &MemoryConsumer, asked: u64) -> Result<()> {
+    /// Grows by `asked` bytes, through a reservation that has `here` already, or says why not.
+    pub(super) fn grow_if_granted(
+        &self,
+        consumer: &MemoryConsumer,
+        here: u64,
+        asked: u64,
+    ) -> Result<()> {
         let (begin, left) = self.with_books(|books| {
-            let begin = books.begin(consumer, asked);
+            let begin = books.begin(consumer, here, asked);
             (begin, books.left_by_spill(|| self.shared.slack_max()))
         });
         self.release(left);
         let mut asking = match begin {
             Begin::Done => return Ok(()),
+            Begin::Futile => return Err(self.explain(consumer, asked, Refused::of(Bar::Spilling))),
             Begin::Ask(asking) => asking,
         };
         match self.acquire(&mut asking) {
             Ok(acquired) => {
-                self.with_books(|books| books.grant(&asking, acquired.leave()));
+                let left = self.with_books(|books| {
+                    books.grant(&asking, acquired.leave());
+                    books.left_by_spill(|| self.shared.slack_max())
+                });
+                self.release(left);
                 Ok(())
             }
             Err(refused) => {
@@ -98,8 +104,8 @@ impl HearthMemoryPool {
         {
             outcome = waited;
         }
-        let cannot_help_itself = outcome.is_err() && self.is_first(asking, self.room().share);
-        if cannot_help_itself {
+        let would_fail = outcome.is_err() && asking.urgency.is_essential();
+        if would_fail {
             let missing = asking.missing;
             self.with_books(|books| books.raid(asking));
             if asking.missing < missing {
@@ -109,7 +115,7 @@ impl HearthMemoryPool {
         match outcome {
             Ok(acquired) => self.judge(asking, acquired),
             Err(refused) => {
-                if cannot_help_itself {
+                if would_fail {
                     self.press(asking);
                 }
                 Err(refused)
@@ -117,37 +123,27 @@ impl HearthMemoryPool {
         }
     }
 
-    /// Whether a request that the ledger grants may be taken: that leaves the reserve to those it is
-    /// for, and overdraft is repaid first.
+    /// Whether a request that the ledger grants may be taken: that leaves to others what is theirs, and
+    /// overdraft is repaid first.
     fn judge(&self, asking: &Asking, acquired: Reservation) -> Result<Reservation, Refused> {
         let room = self.room();
         let Some(free) = room.free_for(asking.debt) else {
             return Err(Refused::of(Bar::Overdraft(room.overdraft)));
         };
-        let (reserve, granted) = {
+        let (outlook, granted) = {
             let books = self.books.lock();
-            (reserve(&books, room.share), books.granted())
+            (books.outlook(asking.id, room.share), books.granted())
         };
         let share_left = room.share.saturating_sub(granted);
         let left = free.min(share_left.saturating_sub(acquired.bytes()));
+        let leaves = outlook.left_by(asking, room.share);
         if asking.pressed > left {
             Err(Refused::of(Bar::Pressure(asking.pressed)))
-        } else if left >= reserve || self.is_first(asking, room.share) {
+        } else if left >= leaves {
             Ok(acquired)
         } else {
-            Err(Refused::of(Bar::Reserve(reserve)))
+            Err(Refused::of(Bar::Reserve(leaves)))
         }
-    }
-
-    /// Whether a request may use the reserve: it is a consumer's that has nothing, or little, or can't
-    /// spill, or has just spilled.
-    fn is_first(&self, asking: &Asking, share: u64) -> bool {
-        if asking.held == 0 || !asking.can_spill || asking.retry {
-            return true;
-        }
-        let spillable = self.books.lock().spillable().max(1);
-        let little = share / spillable.saturating_mul(2);
-        asking.held.saturating_add(asking.asked) <= little
     }
 
     /// Has the largest other consumer that can spill leave with its next growth what this one was
@@ -163,7 +159,7 @@ impl HearthMemoryPool {
     /// Waits for memory that other tasks hold. `None` where it may not wait.
     fn wait(&self, asking: &Asking) -> Option<Result<Reservation, Refused>> {
         // One that can spill need not wait, and does so only as long as that has been of use.
-        let could_spill = asking.can_spill && asking.held > 0;
+        let could_spill = asking.urgency == Urgency::Elective;
         let in_vain = could_spill && self.impatient.load(Ordering::Relaxed);
         if in_vain || self.shared.wait().is_zero() {
             return None;
@@ -221,12 +217,4 @@ impl HearthMemoryPool {
 /// What the ledger has to grant for a request, in bytes.
 fn need(asking: &Asking) -> u64 {
     asking.missing.saturating_add(asking.debt)
-}
-
-/// What a consumer that could spill leaves to the others, in bytes: a little; and where some have yet to
-/// begin, as much as the largest request of such a one so far, within bounds.
-fn reserve(books: &Books, share: u64) -> u64 {
-    books
-        .expected_ask()
-        .clamp(share / RESERVE_MIN, share / RESERVE_MAX)
 }

@@ -22,6 +22,8 @@ pub(super) enum Bar {
     Pressure(u64),
     /// That many bytes are left to those that can't spill.
     Reserve(u64),
+    /// It was told to spill, and has not done so.
+    Spilling,
     /// That many bytes are overdrawn, and repaid first.
     Overdraft(u64),
 }
@@ -126,7 +128,7 @@ impl HearthMemoryPool {
     fn remedy(&self, bar: &Bar) -> &'static str {
         match bar {
             Bar::Ledger(refusal) => refusal.remedy(),
-            Bar::Pressure(_) | Bar::Reserve(_) | Bar::Overdraft(_) => {
+            Bar::Pressure(_) | Bar::Reserve(_) | Bar::Spilling | Bar::Overdraft(_) => {
                 let policy = self.shared.ledger().policy();
                 policy.remedy(self.shared.mode(), Limit::ExecutionFull)
             }
@@ -164,6 +166,9 @@ fn bar(bar: &Bar, say: &mut impl FnMut(std::fmt::Arguments<'_>)) {
         )),
         Bar::Reserve(bytes) => say(format_args!(
             "{bytes} bytes are left to consumers that hold little or can't spill"
+        )),
+        Bar::Spilling => say(format_args!(
+            "it was told to spill, and has not done so yet"
         )),
         Bar::Overdraft(bytes) => say(format_args!(
             "an overdraft of {bytes} bytes is repaid first"

@@ -14,7 +14,7 @@ const WAIT_MAX: Duration = Duration::from_secs(10);
 /// As DataFusion's own: 100 GiB.
 const SPILL_BYTES_MAX: u64 = 100 << 30;
 /// Of all memory: a block of a spill file.
-const BLOCK_FRACTION: u64 = 1024;
+const BLOCK_FRACTION: u64 = 8192;
 /// Bounds of that, in bytes.
 const BLOCK: (u64, u64) = (4 << 10, 256 << 10);
 

@@ -3,6 +3,7 @@
 
 mod caches;
 mod fairness;
+mod lending;
 mod model;
 mod overdraft;
 mod refusals;

@@ -10,46 +10,84 @@ pub(in crate::pool) struct Account {
     pub(in crate::pool) held: u64,
     pub(in crate::pool) peak: u64,
     pub(in crate::pool) refusals: u64,
-    /// What it was refused and has not come back for; 0 where it was refused nothing.
+    /// It has held something.
+    pub(super) has_begun: bool,
+    /// The consumer that merges for it, or for which it merges.
+    pub(super) pair: Option<Pair>,
+    /// What it was refused and has not come back for; 0 where it is not spilling.
     pub(super) wanted: u64,
-    /// It has given something back since it was refused: its next request is the retry.
+    /// It has given something back since it was refused: its next request may be the retry.
     pub(super) returned: bool,
-    /// Of what it gave back then: kept for its retry, and nobody else's.
-    pub(super) credit: u64,
-    /// It was refused and has not come back: it may be spilling.
-    pub(super) spilling: bool,
-    /// What was given back meanwhile: kept for those that can't spill, because spilling takes memory.
-    pub(super) escrow: u64,
+    /// Of what it and its merge give back, that much is to be kept for them.
+    pub(super) to_keep: u64,
+    /// What is kept, and nobody else's.
+    pub(super) kept: u64,
+    /// A sorter that hands what it holds over to its merge; an aggregate that merges what it has spilled.
+    pub(super) merging: bool,
     /// Another, of this number, could not help itself and was refused that many bytes: its next growth
     /// must leave them, as long as the other is there.
     pub(super) pressed: Option<(usize, u64)>,
 }
 
+/// One half of a sort.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pair {
+    /// It buffers; that one merges what is buffered.
+    Sorter { merge: usize },
+    /// It merges for that one.
+    Merge { sorter: usize },
+}
+
 impl Account {
-    pub(super) fn new(consumer: &MemoryConsumer) -> Self {
+    pub(super) fn new(consumer: &MemoryConsumer, pair: Option<Pair>) -> Self {
         Self {
             name: consumer.name().into(),
             can_spill: consumer.can_spill(),
             held: 0,
             peak: 0,
             refusals: 0,
+            has_begun: false,
+            pair,
             wanted: 0,
             returned: false,
-            credit: 0,
-            spilling: false,
-            escrow: 0,
+            to_keep: 0,
+            kept: 0,
+            merging: false,
             pressed: None,
         }
     }
 
-    /// It was refused that many bytes.
-    pub(super) fn note_refusal(&mut self, asked: u64) {
-        self.refusals = self.refusals.saturating_add(1);
-        // One that has nothing to spill does not come back.
-        if self.can_spill && self.held > 0 {
-            self.wanted = asked;
-            self.returned = false;
-            self.spilling = true;
+    /// Whether it was refused and has not come back.
+    pub(super) fn is_spilling(&self) -> bool {
+        self.wanted > 0
+    }
+
+    /// DataFusion's aggregates merge what they have spilled under the same name.
+    fn is_aggregate(&self) -> bool {
+        self.can_spill && self.name.contains("AggregateStream")
+    }
+
+    pub(super) fn is_sorter(&self) -> bool {
+        matches!(self.pair, Some(Pair::Sorter { .. }))
+    }
+
+    /// It, or its merge, gave `bytes` back out of a reservation that has `here` left: how many of them are kept
+    /// for the two.
+    pub(super) fn keeps(&mut self, is_own: bool, here: u64, bytes: u64) -> u64 {
+        let is_sorter = self.is_sorter();
+        self.returned |= is_own && self.is_spilling();
+        // A sorter that is merged has a reservation for each run. An aggregate that has spilled gives all back
+        // once it has no more input, and merges then.
+        let merges = if is_sorter {
+            here < self.held
+        } else {
+            self.is_aggregate() && self.held == 0 && self.refusals > 0
+        };
+        self.merging |= is_own && merges;
+        if is_own && is_sorter && (self.is_spilling() || self.merging) {
+            bytes
+        } else {
+            bytes.min(self.to_keep.saturating_sub(self.kept))
         }
     }
 }

@@ -1,0 +1,51 @@
+//! Which two consumers are one sort.
+//!
+//! DataFusion's external sort is two consumers: `ExternalSorter[p]` buffers and can spill, and
+//! `ExternalSorterMerge[p]`, which can't, merges what is buffered into a run or an answer. What the first
+//! gives back while it is merged, the second needs. Nothing but their names tells that they belong together.
+
+use datafusion_execution::memory_pool::MemoryConsumer;
+use rustc_hash::FxHashMap;
+
+use super::account::Pair;
+
+const SORTER: &str = "ExternalSorter[";
+const MERGE: &str = "ExternalSorterMerge[";
+
+/// The sorts of a task.
+#[derive(Debug, Default)]
+pub(super) struct Pairs {
+    /// Sorters whose merges are not registered yet, by what stands in their brackets: the newest each.
+    single: FxHashMap<Box<str>, usize>,
+    pairs: FxHashMap<usize, Pair>,
+}
+
+impl Pairs {
+    /// A consumer is registered.
+    pub(super) fn register(&mut self, consumer: &MemoryConsumer) {
+        if let Some(partition) = consumer.name().strip_prefix(SORTER) {
+            self.single.insert(partition.into(), consumer.id());
+        } else if let Some(partition) = consumer.name().strip_prefix(MERGE)
+            && let Some(sorter) = self.single.remove(partition)
+        {
+            let merge = consumer.id();
+            self.pairs.insert(sorter, Pair::Sorter { merge });
+            self.pairs.insert(merge, Pair::Merge { sorter });
+        }
+    }
+
+    /// It is no more.
+    pub(super) fn unregister(&mut self, consumer: &MemoryConsumer) {
+        self.pairs.remove(&consumer.id());
+        if let Some(partition) = consumer.name().strip_prefix(SORTER)
+            && self.single.get(partition) == Some(&consumer.id())
+        {
+            self.single.remove(partition);
+        }
+    }
+
+    /// What a consumer is of a sort, if it is.
+    pub(super) fn of(&self, id: usize) -> Option<Pair> {
+        self.pairs.get(&id).copied()
+    }
+}
