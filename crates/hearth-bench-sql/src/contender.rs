@@ -141,11 +141,12 @@ fn hearth(limit: u64, config: impl FnOnce(&HearthRuntime) -> SessionConfig) -> R
     })
 }
 
-/// All memory for queries: nothing here caches tables, so there is no region for them.
+/// All memory for queries, as the stock pools have it: what DataFusion caches of files gives way to them.
 fn runtime(limit: u64) -> Result<HearthRuntime, Box<dyn std::error::Error + Send + Sync>> {
     let config = MemoryConfig::new()
         .with("spark.memory.offHeap.enabled", true)?
-        .with("spark.memory.offHeap.size", limit)?;
+        .with("spark.memory.offHeap.size", limit)?
+        .with("spark.memory.storageFraction", 0.0)?;
     let manager = memory_manager(config.resolve(0)?, &ManagerOptions::of(&config));
     let options = RuntimeOptions {
         cache_on_disk: false,

@@ -4,11 +4,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use datafusion::arrow::array::RecordBatch;
-use datafusion::common::Result;
+use datafusion::common::{DataFusionError, Result};
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::StreamExt;
 
 use crate::contender::{Metered, Session};
+
+/// Whatever takes longer stands still: DataFusion's repartitioning can, where it spills, on any pool.
+const DEADLINE: Duration = Duration::from_secs(60);
 
 /// What came of it.
 #[derive(Debug)]
@@ -44,7 +47,11 @@ pub(crate) struct Spilled {
 )]
 pub(crate) async fn run(session: &Session, sql: &str, keep: bool) -> Outcome {
     let start = Instant::now();
-    let rows = rows(session, sql, keep).await;
+    let rows = tokio::time::timeout(DEADLINE, rows(session, sql, keep));
+    let rows = rows.await.unwrap_or_else(|_elapsed| {
+        let message = format!("no end after {} s", DEADLINE.as_secs());
+        Err(DataFusionError::Execution(message))
+    });
     Outcome {
         elapsed: start.elapsed(),
         rows,
