@@ -11,7 +11,7 @@ use futures::StreamExt;
 use crate::contender::{Metered, Session};
 
 /// Whatever takes longer stands still: DataFusion's repartitioning can, where it spills, on any pool.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_secs(20);
 
 /// What came of it.
 #[derive(Debug)]

@@ -49,7 +49,9 @@ const FEW_MAX: u64 = 16;
 /// What sorts are called: their first request must not be refused.
 const SORTER: &str = "ExternalSorter";
 
-/// What buffers of rows on their way are called.
+/// What buffers of rows on their way are called. What they hold leaves as it comes, so nothing is gained by
+/// leaving something to them or by them; and what they spill, they spill by the batch, which can make DataFusion
+/// 55 stand still: one that reads its oldest file waits for a batch that is in the next.
 const FLOW: &str = "RepartitionExec";
 
 /// `ExternalSorter` of `ExternalSorter[3]`.
@@ -66,6 +68,8 @@ pub(in crate::pool) struct Outlook {
     lacking: u64,
     /// Whether there are sorts, besides it, that have not held anything yet.
     sorts_begin: bool,
+    /// Whether it buffers rows on their way.
+    is_flow: bool,
 }
 
 impl Outlook {
@@ -77,7 +81,7 @@ impl Outlook {
         let is_little = asking.held.saturating_add(asking.asked) <= little.max(few);
         match asking.urgency {
             Urgency::Essential | Urgency::Retry => 0,
-            Urgency::Elective | Urgency::Seat if is_little => least,
+            Urgency::Elective | Urgency::Seat if is_little || self.is_flow => least,
             Urgency::Elective => {
                 let part = if self.sorts_begin { TO_BEGIN } else { LEAST };
                 self.lacking.saturating_add(share / part)
@@ -93,11 +97,7 @@ impl Books {
         let name = self.accounts.get(&id).map_or("", |account| &*account.name);
         let members = self.siblings.of(name);
         let siblings = u64::try_from(members.len()).unwrap_or(u64::MAX).max(1);
-        // What flows through leaves as it comes, and is spilled by the batch: there is nothing to save up for.
-        let part = match kind(name) {
-            FLOW => 0,
-            _ => share / siblings.saturating_mul(2),
-        };
+        let part = share / siblings.saturating_mul(2);
         let lacks = |id: &usize| {
             let held = self.accounts.get(id).map_or(0, |it| plus(it.held, it.kept));
             part.saturating_sub(held)
@@ -115,6 +115,7 @@ impl Books {
         Outlook {
             siblings,
             lacking: others.map(lacks).fold(0, u64::saturating_add),
+            is_flow: kind(name) == FLOW,
             sorts_begin: is_alone || (!is_sorter && !sorters.all(begun)),
         }
     }
