@@ -68,8 +68,7 @@ impl Ledger {
             Arrival::Ended(ended) => Err(self.refused(ask, ended)),
             Arrival::Act { id, need } => {
                 let (ticket, reclaim) = Ticket::to_evict(Arc::clone(self), ask, id, need);
-                reclaim.run();
-                crate::faces::drive_without_waiting(ticket)
+                crate::evicting::drive_evicting(ticket, reclaim)
             }
             Arrival::Parked { .. } => {
                 unreachable!("a request without a waker is refused, not parked")

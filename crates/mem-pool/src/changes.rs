@@ -242,6 +242,7 @@ impl Ledger {
         step: impl FnOnce(&R) -> Option<(Action, ActionOutcome)>,
     ) -> R {
         let mut state = self.state.lock();
+        self.exchanges.take_back(&mut state);
         let result = body(&mut state);
         state.conclude();
         if state.tells_steps()

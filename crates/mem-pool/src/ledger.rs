@@ -11,6 +11,7 @@ use mem_sync::{CachePadded, Clock, Moment, Mutex};
 use crate::books::Books;
 use crate::credit::Credit;
 use crate::evictor::Evictor;
+use crate::exchange::Exchanges;
 use crate::helpers::Helpers;
 use crate::options::{LedgerOptions, Wait};
 use crate::policy::Policy;
@@ -34,6 +35,7 @@ pub struct Ledger {
     clock: Arc<dyn Clock>,
     wait_timeout: Option<Duration>,
     helpers: Helpers,
+    pub(crate) exchanges: Exchanges,
     /// The next number for a credit, or a request that takes one over.
     numbers: AtomicU64,
 }
@@ -69,6 +71,7 @@ impl Ledger {
             clock: options.clock,
             wait_timeout: options.wait_timeout,
             helpers: Helpers::new(options.reclaim_inline),
+            exchanges: Exchanges::default(),
         })
     }
 
@@ -206,7 +209,9 @@ impl Ledger {
     /// All books as they stand at one instant.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        self.look(Snapshot::of)
+        let mut snapshot = self.look(Snapshot::of);
+        self.exchanges.count_in(&mut snapshot.counters);
+        snapshot
     }
 
     /// The tasks that hold the most of `mode` now, at most `count`, largest first.

@@ -80,7 +80,9 @@ pub(crate) struct State {
     /// Who may use slack.
     armed: Armed,
     tells_steps: bool,
-    policy: Arc<dyn Policy>,
+    /// That storage is full is known outside of the lock.
+    pub(crate) says_full: bool,
+    pub(crate) policy: Arc<dyn Policy>,
     detect_deadlock: bool,
     /// Something has happened by which requests may be stuck that were not before.
     changed: bool,
@@ -103,6 +105,7 @@ impl State {
             leftover: Leftover::default(),
             armed: Armed::default(),
             tells_steps,
+            says_full: false,
             policy,
             detect_deadlock,
             changed: false,

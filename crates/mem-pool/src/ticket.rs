@@ -188,6 +188,12 @@ impl Ticket {
             Place::Queued(id) => self.ledger.revisit(id, &mut waker),
             Place::Done => panic!("a ticket is stepped no further than its end"),
         };
+        self.take(arrival)
+    }
+
+    /// What the request has come to, as a step of it.
+    pub(crate) fn take(&mut self, arrival: Arrival) -> Step {
+        self.place = Place::Done;
         match arrival {
             Arrival::Granted { bytes, sequence } => {
                 Step::Granted(self.ledger.granted(self.ask, bytes, sequence))
@@ -221,6 +227,10 @@ impl Ticket {
     /// step says which.
     pub fn cancel(&self) {
         self.give_up(false);
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        self.ask.kind
     }
 
     pub(crate) fn deadline(&self) -> Option<Moment> {
@@ -292,18 +302,35 @@ impl Reclaim {
     pub fn run(self) {
         let id = self.id;
         let is_wanted = self.ledger.look(|state| state.wants_eviction(id));
-        let evictor = self.ledger.evictor().filter(|_| is_wanted);
-        let plan = evictor.and_then(|evictor| evictor.select(self.need, self.mode, self.spare));
-        let result = plan.map_or(Ok(0), |plan| plan.run());
+        let result = if is_wanted { self.evict() } else { Ok(0) };
         self.finish(result);
+    }
+
+    fn evict(&self) -> Result<u64, EvictError> {
+        let evictor = self.ledger.evictor();
+        let plan = evictor.and_then(|evictor| evictor.select(self.need, self.mode, self.spare));
+        plan.map_or(Ok(0), |plan| plan.run())
+    }
+
+    /// For a request that nobody but the caller can end: the same as [`run`](Self::run), and then the
+    /// next step of its ticket, in one passage through the ledger.
+    ///
+    /// # Panics
+    /// As [`run`](Self::run).
+    pub(crate) fn run_and_revisit(mut self) -> Arrival {
+        let (freed, failure) = outcome(self.evict());
+        self.settled = true;
+        let failure = failure.map(Ended::Evict);
+        let (sequence, arrival) = self.ledger.settle_and_revisit(self.id, freed, failure);
+        let (mode, need) = (self.mode, self.need);
+        self.ledger
+            .tell(Some(sequence), Event::Evict { mode, need, freed });
+        arrival
     }
 
     /// Settles with what somebody has freed in another way than through the evictor.
     pub fn finish(mut self, result: Result<u64, EvictError>) {
-        let (freed, failure) = match result {
-            Ok(freed) => (freed, None),
-            Err(error) => (error.freed, Some(error)),
-        };
+        let (freed, failure) = outcome(result);
         self.settle(freed, failure);
     }
 
@@ -323,5 +350,13 @@ impl Drop for Reclaim {
         if !self.settled {
             self.settle(0, None);
         }
+    }
+}
+
+/// What was freed, and what went wrong.
+fn outcome(result: Result<u64, EvictError>) -> (u64, Option<EvictError>) {
+    match result {
+        Ok(freed) => (freed, None),
+        Err(error) => (error.freed, Some(error)),
     }
 }

@@ -68,6 +68,11 @@ impl State {
         }
     }
 
+    /// Whether anybody may use slack of `mode`.
+    pub(crate) fn has_slack(&self, mode: MemoryMode) -> bool {
+        !self.armed.of(mode).is_empty()
+    }
+
     /// Bytes of `mode` in reserve, about: their owners go on meanwhile.
     pub(crate) fn slack(&self, mode: MemoryMode) -> u64 {
         let all = self.armed.of(mode).iter();

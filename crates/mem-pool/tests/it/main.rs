@@ -7,6 +7,7 @@ mod credits;
 mod deadlines;
 mod deadlock;
 mod evictions;
+mod exchanges;
 mod faces;
 mod futures;
 mod hammer;
