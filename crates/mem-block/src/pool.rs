@@ -317,6 +317,12 @@ impl<S: Source> Drop for BlockPool<S> {
 }
 
 impl<S: Source> Home for BlockPool<S> {
+    fn renew(&self, region: &mut Region) {
+        if self.debug_fill {
+            region.bytes_mut().fill(CLEAN);
+        }
+    }
+
     fn take_back(&self, mut region: Region, len: u64) {
         if self.debug_fill {
             region.bytes_mut().fill(FREED);
