@@ -79,6 +79,10 @@ impl DropHandler for Tiers {
         }
     }
 
+    fn only_forgets(&self) -> bool {
+        self.disk.is_none() && self.user.only_forgets()
+    }
+
     fn dropped(&self, block: &BlockId) {
         self.user.dropped(block);
     }

@@ -10,6 +10,7 @@
 
 use std::hash::BuildHasher;
 use std::sync::{Arc, Weak};
+use std::task::Waker;
 
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry as Slot;
@@ -20,7 +21,7 @@ use mem_sync::atomic::{AtomicU64, Ordering};
 use rustc_hash::FxBuildHasher;
 use smallvec::SmallVec;
 
-use crate::block::{Aftermath, Block, State};
+use crate::block::{Aftermath, Block, LockKind, State};
 use crate::block_id::BlockId;
 use crate::content::Content;
 use crate::info_manager::BlockInfoManager;
@@ -226,23 +227,14 @@ impl Blocks {
         // In vain it would cost all blocks.
         let enough = queue.bytes(mode, spare) >= need;
         while enough && bytes < need {
-            let Some((stamp, Queued { block, bytes: size })) = queue.take_oldest(mode, spare)
-            else {
-                break;
-            };
-            let mut state = block.state.lock();
-            state.queued = None;
-            let used = state.memory.as_ref().map(|content| content.used());
-            if state.is_evictable() && used == Some(stamp) && !state.is_got() {
-                state.leaving = true;
-                drop(state);
-                // The sum of granted sizes fits.
-                bytes += size;
-                chosen.push(block);
-            } else {
-                // Used since, it goes further back. With readers it comes back when they leave.
-                state.is_out = used == Some(stamp) && state.is_got();
-                enqueue(&mut queue, &block, &mut state);
+            match mark_oldest(&mut queue, mode, spare, None) {
+                Look::Marked { block, bytes: more } => {
+                    // The sum of granted sizes fits.
+                    bytes += more;
+                    chosen.push(block);
+                }
+                Look::PassedOver => {}
+                Look::Nothing => break,
             }
         }
         drop(queue);
@@ -255,6 +247,49 @@ impl Blocks {
         None
     }
 
+    /// Chooses the block that [`choose`](Self::choose) would, and marks it, where one of just `bytes`
+    /// bytes is enough. `None`, and nothing marked, where the next one has another size.
+    pub(crate) fn choose_one(
+        &self,
+        bytes: u64,
+        mode: MemoryMode,
+        spare: Option<Dataset>,
+    ) -> Option<Arc<Block>> {
+        let mut queue = self.queue.0.lock();
+        loop {
+            match mark_oldest(&mut queue, mode, spare, Some(bytes)) {
+                Look::Marked { block, .. } => return Some(block),
+                Look::PassedOver => {}
+                Look::Nothing => return None,
+            }
+        }
+    }
+
+    /// Makes a block that its writer has finished an entry, which counts as used now, and lets the
+    /// writer go: two changes of the block, and what follows from them, in one. Gives the content back
+    /// where the block was removed meanwhile; the writer is still there then.
+    pub(crate) fn complete(
+        &self,
+        block: &Arc<Block>,
+        content: Arc<Content>,
+    ) -> Result<(), Arc<Content>> {
+        let mut queue = self.queue.0.lock();
+        let mut state = block.state.lock();
+        if state.removed || state.memory.is_some() {
+            return Err(content);
+        }
+        let before = state.obstacles();
+        content.touch(self.now());
+        state.memory = Some(content);
+        state.exit(LockKind::Write);
+        enqueue(&mut queue, block, &mut state);
+        let waiting = state.take_waiting(before);
+        drop(state);
+        drop(queue);
+        waiting.into_iter().for_each(Waker::wake);
+        Ok(())
+    }
+
     fn shard(&self, hash: u64) -> &Mutex<HashTable<Entry>> {
         // A shard's table has the lowest bits for the place, and the highest as a tag.
         let number = usize::try_from(hash >> 32).expect("32 bits are left");
@@ -264,6 +299,42 @@ impl Blocks {
 
 fn hash(id: &BlockId) -> u64 {
     FxBuildHasher.hash_one(id)
+}
+
+/// What became of the oldest in the queue.
+enum Look {
+    /// It leaves.
+    Marked { block: Arc<Block>, bytes: u64 },
+    /// It was used since it got its place, or is being read: it has another place, or none.
+    PassedOver,
+    /// There is none, or none of the size wanted.
+    Nothing,
+}
+
+/// Takes the oldest block of `mode` that is not of the dataset `spare` out of the queue, and marks it
+/// as leaving if it may. Where a size is wanted, only one of that size.
+fn mark_oldest(
+    queue: &mut EvictionQueue<Arc<Block>>,
+    mode: MemoryMode,
+    spare: Option<Dataset>,
+    wanted: Option<u64>,
+) -> Look {
+    let Some((stamp, Queued { block, bytes })) = queue.take_oldest(mode, spare, wanted) else {
+        return Look::Nothing;
+    };
+    let mut state = block.state.lock();
+    state.queued = None;
+    let used = state.memory.as_ref().map(|content| content.used());
+    if state.is_evictable() && used == Some(stamp) && !state.is_got() {
+        state.leaving = true;
+        drop(state);
+        return Look::Marked { block, bytes };
+    }
+    // Used since, it goes further back. With readers it comes back when they leave.
+    state.is_out = used == Some(stamp) && state.is_got();
+    enqueue(queue, &block, &mut state);
+    drop(state);
+    Look::PassedOver
 }
 
 /// Adds a block that is not in the queue to it, if it belongs there.

@@ -17,7 +17,10 @@ use crate::values::StoredValues;
 use gate::Gate;
 
 /// A block's bytes or values.
+///
+/// What it is comes before it, and not in some corner of it where there is room: a get looks at both.
 #[derive(Debug)]
+#[repr(u8)]
 pub(crate) enum Data {
     Bytes(ChunkedBytes),
     Values(Box<dyn StoredValues>),
@@ -60,8 +63,8 @@ pub(crate) struct Content {
 }
 
 impl Content {
-    pub(crate) fn new(block: &Arc<Block>, data: Data, reservation: Reservation) -> Self {
-        Self {
+    pub(crate) fn new(block: &Arc<Block>, data: Data, reservation: Reservation) -> Arc<Self> {
+        Arc::new(Self {
             gate: Gate::default(),
             used: AtomicU64::new(0),
             data,
@@ -69,7 +72,7 @@ impl Content {
             reservation,
             id: block.id.clone(),
             block: Arc::downgrade(block),
-        }
+        })
     }
 
     /// When it was last used.
@@ -82,9 +85,8 @@ impl Content {
         self.used.fetch_max(now, Ordering::AcqRel);
     }
 
-    /// Frees the memory, and keeps its reservation.
-    pub(crate) fn free(self) -> Reservation {
-        drop(self.data);
-        self.reservation
+    /// What it is made of: the memory, and what paid for it. The memory goes first.
+    pub(crate) fn into_parts(self) -> (Data, Reservation) {
+        (self.data, self.reservation)
     }
 }

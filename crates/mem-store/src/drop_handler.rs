@@ -27,6 +27,13 @@ pub trait DropHandler: Debug + Send + Sync {
     /// room fails.
     fn drop_from_memory(&self, block: &LeavingBlock<'_>) -> Result<Option<DiskCopy>, DropError>;
 
+    /// Whether blocks just go: nothing of them is kept, that takes no time, and it can't fail. A block
+    /// may then give its memory to another of the same size without the ledger knowing that it is on
+    /// its way. `false` is always right.
+    fn only_forgets(&self) -> bool {
+        false
+    }
+
     /// The block has left. For observers.
     fn dropped(&self, _block: &BlockId) {}
 }
@@ -95,5 +102,9 @@ pub struct Forget;
 impl DropHandler for Forget {
     fn drop_from_memory(&self, _block: &LeavingBlock<'_>) -> Result<Option<DiskCopy>, DropError> {
         Ok(None)
+    }
+
+    fn only_forgets(&self) -> bool {
+        true
     }
 }

@@ -6,6 +6,7 @@ mod holders;
 mod partial;
 mod put;
 mod put_sized;
+mod room;
 mod unroll;
 mod unroll_memory;
 

@@ -107,11 +107,13 @@ impl<B> EvictionQueue<B> {
         Some(queued)
     }
 
-    /// Takes out the oldest block of `mode` that is not of the dataset `spare`.
+    /// Takes out the oldest block of `mode` that is not of the dataset `spare`; where a size is `wanted`
+    /// and that block has another, none.
     pub(crate) fn take_oldest(
         &mut self,
         mode: MemoryMode,
         spare: Option<Dataset>,
+        wanted: Option<u64>,
     ) -> Option<(Stamp, Queued<B>)> {
         let order = self.order(mode);
         // At most one line is passed over.
@@ -119,6 +121,9 @@ impl<B> EvictionQueue<B> {
         let (stamp, dataset) = *heads.find(|(_, of)| of.is_none() || *of != spare)?;
         let line = order.datasets.get(&dataset)?;
         let (_, place) = line.head(&order.slots)?;
+        if wanted.is_some() && wanted != order.slots.bytes_at(place) {
+            return None;
+        }
         self.taken = self.taken.wrapping_add(1);
         let queued = self.remove(mode, dataset, place)?;
         Some((stamp, queued))
@@ -185,7 +190,7 @@ mod tests {
         assert_eq!(queue.bytes(OnHeap, None), 110);
         assert_eq!(queue.bytes(OnHeap, dataset(1)), 50);
         assert_eq!(queue.bytes(OnHeap, dataset(9)), 110);
-        let mut take = |spare| queue.take_oldest(OnHeap, spare).map(|(_, q)| q.block);
+        let mut take = |spare| queue.take_oldest(OnHeap, spare, None).map(|(_, q)| q.block);
         assert_eq!(take(dataset(1)), Some("b"));
         assert_eq!(take(dataset(1)), Some("c"));
         assert_eq!(take(dataset(1)), None);
@@ -209,9 +214,9 @@ mod tests {
             "put back in front"
         );
         assert!(queue.remove(OnHeap, dataset(1), front).is_none());
-        let (stamp, first) = queue.take_oldest(OnHeap, None).unwrap();
+        let (stamp, first) = queue.take_oldest(OnHeap, None, None).unwrap();
         assert_eq!((stamp, first.block), (4, "b"));
-        assert_eq!(queue.take_oldest(OnHeap, None).unwrap().0, 5);
+        assert_eq!(queue.take_oldest(OnHeap, None, None).unwrap().0, 5);
     }
 
     /// Blocks come and go in any order; the queue is a sorted list of them.
@@ -255,7 +260,7 @@ mod tests {
                     let spare = i64::try_from(draw(4)).unwrap();
                     let others = model.iter().filter(|(_, of, _)| *of != spare);
                     let oldest = others.min().copied();
-                    let taken = queue.take_oldest(OnHeap, dataset(spare));
+                    let taken = queue.take_oldest(OnHeap, dataset(spare), None);
                     assert_eq!(
                         taken.map(|(stamp, _)| stamp),
                         oldest.map(|(stamp, ..)| stamp)

@@ -29,6 +29,10 @@ impl DropHandler for EvictionNotes {
         Ok(None)
     }
 
+    fn only_forgets(&self) -> bool {
+        true
+    }
+
     fn dropped(&self, block: &BlockId) {
         let name = block.to_string();
         let caches = self.caches.lock().clone();

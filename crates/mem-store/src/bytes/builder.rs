@@ -66,6 +66,17 @@ impl BytesBuilder {
         Ok(builder)
     }
 
+    /// For exactly as many bytes as `old` has, in its memory, where that is one piece.
+    pub(crate) fn renewed(mut old: ChunkedBytes) -> Result<Self, ChunkedBytes> {
+        match old.chunks.as_mut_slice() {
+            [Piece::Granted(block)] if block.len() == old.len => block.renew(),
+            _ => return Err(old),
+        }
+        let mut builder = Self::new(Plan::Exact(old.len));
+        builder.chunks = old.chunks;
+        Ok(builder)
+    }
+
     /// For as many bytes as come, of which none are granted yet.
     pub(crate) fn growing(allocator: Arc<dyn MemoryAllocator>, overdraft: Overdraft) -> Self {
         let growth = Growth {

@@ -15,6 +15,8 @@ struct Lock {
     block: Arc<Block>,
     kind: LockKind,
     claim: Option<Claim>,
+    /// Whether it is to be let go of.
+    is_held: bool,
 }
 
 /// A place on a task's list.
@@ -36,7 +38,12 @@ impl Lock {
             task,
             number: infos.claims.lock().add(task, Arc::clone(&block), kind),
         });
-        Self { block, kind, claim }
+        Self {
+            block,
+            kind,
+            claim,
+            is_held: true,
+        }
     }
 
     /// Takes it off the task's list; false where it was let go of in the task's name.
@@ -56,7 +63,7 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        if self.withdraw() {
+        if self.withdraw() && self.is_held {
             self.block.exit(self.kind);
         }
     }
@@ -134,6 +141,16 @@ impl WriteGuard {
 
     pub(crate) fn block(&self) -> &Arc<Block> {
         &self.0.block
+    }
+
+    /// Whether it is on no task's list, in whose name it could be let go of by others.
+    pub(crate) fn is_nobodys(&self) -> bool {
+        self.0.claim.is_none()
+    }
+
+    /// The block's state was changed to one without this writer already.
+    pub(crate) fn done(mut self) {
+        self.0.is_held = false;
     }
 
     /// Becomes a reader; no writer gets in between.

@@ -8,11 +8,10 @@ use mem_sync::thread;
 use smallvec::SmallVec;
 
 use crate::block::Block;
-use crate::blocks::Chosen;
-use crate::content::Content;
+use crate::blocks::Blocks;
+use crate::content::{Content, Data};
 use crate::disk::DiskCopy;
 use crate::drop_handler::{DropError, DropHandler, LeavingBlock};
-use crate::info_manager::BlockInfoManager;
 use crate::memory_store::MemoryStore;
 
 /// How often blocks are chosen in place of those that somebody came to read meanwhile. Without an end,
@@ -29,9 +28,9 @@ impl Evictor for MemoryStore {
         spare: Option<Dataset>,
     ) -> Option<Box<dyn Eviction>> {
         let store = self.me.upgrade()?;
-        let blocks = store.infos.blocks.choose(need, mode, spare)?;
+        let chosen = store.infos.blocks.choose(need, mode, spare)?;
         Some(Box::new(StoreEviction {
-            victims: Victims::new(&store, blocks),
+            left: chosen.into_iter(),
             store,
             need,
             mode,
@@ -44,9 +43,9 @@ impl Evictor for MemoryStore {
     }
 }
 
-/// Blocks that are marked as leaving. Dropped, it un-marks what has not left.
+/// Blocks that are marked as leaving, in their order. Dropped, it un-marks what has not left.
 struct StoreEviction {
-    victims: Victims,
+    left: smallvec::IntoIter<[Arc<Block>; 2]>,
     store: Arc<MemoryStore>,
     need: u64,
     mode: MemoryMode,
@@ -56,7 +55,7 @@ struct StoreEviction {
 impl Eviction for StoreEviction {
     fn run(mut self: Box<Self>) -> Result<u64, EvictError> {
         // Reservations until the end: should the handler panic, they give themselves back.
-        let mut freed = SmallVec::new();
+        let mut freed = Freed::new();
         let mut outcome = Ok(());
         for _ in 0..ROUNDS_MAX {
             outcome = self.drop_victims(&mut freed);
@@ -67,7 +66,7 @@ impl Eviction for StoreEviction {
             }
             let blocks = &self.store.infos.blocks;
             match blocks.choose(missing, self.mode, self.spare) {
-                Some(blocks) => self.victims = Victims::new(&self.store, blocks),
+                Some(chosen) => self.left = chosen.into_iter(),
                 None => break,
             }
         }
@@ -83,61 +82,48 @@ impl Eviction for StoreEviction {
 impl StoreEviction {
     fn drop_victims(&mut self, freed: &mut Freed) -> Result<(), DropError> {
         let handler = &*self.store.options.drop_handler;
-        for victim in &mut self.victims {
-            freed.extend(victim.drop_from_memory(handler)?);
+        for block in &mut self.left {
+            let victim = Victim::new(&self.store.infos.blocks, block);
+            let left = victim.drop_from_memory(handler)?;
+            freed.extend(left.map(|(data, reservation)| {
+                drop(data);
+                reservation
+            }));
         }
         Ok(())
+    }
+}
+
+impl Drop for StoreEviction {
+    fn drop(&mut self) {
+        for block in &mut self.left {
+            drop(Victim::new(&self.store.infos.blocks, block));
+        }
     }
 }
 
 /// What paid for the blocks that left.
 type Freed = SmallVec<[Reservation; 2]>;
 
-/// The blocks that are still to leave, in their order.
-struct Victims {
-    infos: Arc<BlockInfoManager>,
-    blocks: smallvec::IntoIter<[Arc<Block>; 2]>,
-}
-
-impl Victims {
-    fn new(store: &MemoryStore, blocks: Chosen) -> Self {
-        Self {
-            infos: Arc::clone(&store.infos),
-            blocks: blocks.into_iter(),
-        }
-    }
-}
-
-impl Iterator for Victims {
-    type Item = Victim;
-
-    fn next(&mut self) -> Option<Victim> {
-        self.blocks.next().map(|block| Victim {
-            infos: Arc::clone(&self.infos),
-            block: Some(block),
-        })
-    }
-}
-
-impl Drop for Victims {
-    fn drop(&mut self) {
-        self.for_each(drop);
-    }
-}
-
 /// A block that is marked as leaving, until this is dropped.
-struct Victim {
-    infos: Arc<BlockInfoManager>,
+pub(super) struct Victim<'a> {
+    blocks: &'a Blocks,
     /// Taken when it is settled.
     block: Option<Arc<Block>>,
 }
 
-impl Victim {
-    /// Frees the block's memory, unless somebody has come to read it; returns what paid for it.
-    fn drop_from_memory(
+impl<'a> Victim<'a> {
+    pub(super) fn new(blocks: &'a Blocks, block: Arc<Block>) -> Self {
+        let block = Some(block);
+        Self { blocks, block }
+    }
+
+    /// Takes the block out of memory, unless somebody has come to read it; returns what it was, and
+    /// what paid for it, which is to be given back once the memory is free.
+    pub(super) fn drop_from_memory(
         mut self,
         handler: &dyn DropHandler,
-    ) -> Result<Option<Reservation>, DropError> {
+    ) -> Result<Option<(Data, Reservation)>, DropError> {
         let Some((block, content, is_on_disk)) = self.unread() else {
             return Ok(None);
         };
@@ -146,11 +132,11 @@ impl Victim {
         let has_left = self.settle(copy);
         // Freed is only what nobody else has. Where the block was removed meanwhile, this is the last
         // of it; where its reader's task has ended, the reader may still be there.
-        let freed = alone(content).map(Content::free);
+        let left = alone(content).map(Content::into_parts);
         if has_left {
             handler.dropped(&block.id);
         }
-        Ok(freed)
+        Ok(left)
     }
 
     /// The block, what it holds, and whether it is on disk; `None` where it is read or gone.
@@ -170,7 +156,7 @@ impl Victim {
         let Some(block) = self.block.take() else {
             return false;
         };
-        let settled = self.infos.blocks.change(&block, |state| {
+        let settled = self.blocks.change(&block, |state| {
             state.leaving = false;
             let unwanted = state.add_copy(copy);
             (state.take_unread(), unwanted)
@@ -180,12 +166,10 @@ impl Victim {
     }
 }
 
-impl Drop for Victim {
+impl Drop for Victim<'_> {
     fn drop(&mut self) {
         if let Some(block) = self.block.take() {
-            self.infos
-                .blocks
-                .change(&block, |state| state.leaving = false);
+            self.blocks.change(&block, |state| state.leaving = false);
         }
     }
 }

@@ -86,7 +86,11 @@ impl MemoryStore {
             MemoryMode::OffHeap => StorageLevel::OFF_HEAP_ONLY,
         };
         let lock = self.register(id, level, mode)?;
-        self.put_bytes_into(lock.block(), size, supplier)
+        let Some((data, reservation)) = self.fill(lock.block(), size, supplier)? else {
+            return Ok(false);
+        };
+        self.complete(lock, data, reservation)?;
+        Ok(true)
     }
 
     /// Puts a block of values, kept as values, whose cost `tracker` follows. Memory is acquired bit by
@@ -157,16 +161,26 @@ impl MemoryStore {
         size: u64,
         supplier: impl FnOnce(&mut BytesBuilder) -> io::Result<()>,
     ) -> Result<bool, StoreError> {
-        let id = &block.id;
-        let Some(reservation) = self.acquire_storage(id, block.mode, size)? else {
+        let Some((data, reservation)) = self.fill(block, size, supplier)? else {
             return Ok(false);
         };
+        self.insert(block, data, reservation)?;
+        Ok(true)
+    }
+
+    /// The memory for a block, filled by `supplier`, and what pays for it.
+    fn fill(
+        &self,
+        block: &Arc<Block>,
+        size: u64,
+        supplier: impl FnOnce(&mut BytesBuilder) -> io::Result<()>,
+    ) -> Result<Option<(Data, Reservation)>, StoreError> {
+        let id = &block.id;
+        let Some(mut room) = self.room_for(block, size)? else {
+            return Ok(None);
+        };
         // On an error the builder is dropped before its reservation.
-        let builder = BytesBuilder::exact(&**self.allocator(block.mode), size);
-        let mut builder = builder.map_err(|source| StoreError::Alloc {
-            block: id.clone(),
-            source,
-        })?;
+        let mut builder = self.exact_bytes(block, size, &mut room)?;
         supplier(&mut builder).map_err(|source| StoreError::Supplier {
             block: id.clone(),
             source,
@@ -178,8 +192,10 @@ impl MemoryStore {
                 written: builder.written(),
             });
         }
-        self.insert(block, Data::Bytes(builder.finish()), reservation)?;
-        Ok(true)
+        Ok(Some((
+            Data::Bytes(builder.finish()),
+            room.into_reservation(),
+        )))
     }
 
     /// Puts the values of a block that the caller has locked.
@@ -249,6 +265,26 @@ impl MemoryStore {
         }
     }
 
+    /// Makes a block that nobody else knows to be locked an entry, and lets it go.
+    pub(super) fn complete(
+        &self,
+        lock: WriteGuard,
+        data: Data,
+        reservation: Reservation,
+    ) -> Result<(), StoreError> {
+        debug_assert!(lock.is_nobodys(), "locked for this put alone");
+        let content = Content::new(lock.block(), data, reservation);
+        match self.infos.blocks.complete(lock.block(), content) {
+            Ok(()) => {
+                lock.done();
+                Ok(())
+            }
+            Err(_content) => Err(StoreError::Removed {
+                block: lock.block().id.clone(),
+            }),
+        }
+    }
+
     /// Makes a locked block an entry. It counts as used now.
     pub(super) fn insert(
         &self,
@@ -256,7 +292,7 @@ impl MemoryStore {
         data: Data,
         reservation: Reservation,
     ) -> Result<(), StoreError> {
-        let content = Arc::new(Content::new(block, data, reservation));
+        let content = Content::new(block, data, reservation);
         let refused = self.infos.blocks.change(block, |state| {
             if state.removed || state.memory.is_some() {
                 return Some(content);

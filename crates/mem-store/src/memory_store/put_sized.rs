@@ -25,15 +25,15 @@ impl MemoryStore {
         values: Vec<T>,
     ) -> Result<bool, StoreError> {
         let lock = self.register(id, StorageLevel::MEMORY_ONLY, mode)?;
-        let block = lock.block();
-        let Some(reservation) = self.acquire_storage(id, block.mode, size)? else {
+        let Some(room) = self.room_for(lock.block(), size)? else {
             return Ok(false);
         };
         let values = Values {
             list: values,
             format: None,
         };
-        self.insert(block, Data::Values(Box::new(values)), reservation)?;
+        let data = Data::Values(Box::new(values));
+        self.complete(lock, data, room.into_reservation())?;
         Ok(true)
     }
 }

@@ -41,6 +41,11 @@ impl<B> Default for Slots<B> {
 }
 
 impl<B> Slots<B> {
+    /// The bytes of the block at `place`.
+    pub(super) fn bytes_at(&self, place: Place) -> Option<u64> {
+        self.get(place.0).map(|standing| standing.queued.bytes)
+    }
+
     fn add(&mut self, standing: Standing<B>) -> usize {
         match self.slots.get_mut(self.free) {
             Some(slot) => {

@@ -3,6 +3,7 @@
 mod block_manager;
 mod disk;
 mod dropping;
+mod exchanging;
 mod leaving;
 mod locks;
 mod memory_store;
