@@ -69,7 +69,7 @@ impl Books {
             account.wanted = 0;
             account.returned = false;
             account.to_keep = 0;
-            account.merging &= !account.is_sorter();
+            account.merging = false;
             self.let_go(id, 0);
         }
     }
