@@ -3,6 +3,7 @@
 mod account;
 mod check;
 mod kept;
+mod names;
 mod pairs;
 mod siblings;
 mod urgency;
@@ -104,7 +105,7 @@ impl Books {
         let id = consumer.id();
         let urgency = self.urgency(id, here, asked);
         if urgency == Urgency::Futile {
-            self.refusals = self.refusals.saturating_add(1);
+            self.count_refusal(id);
             return Begin::Futile;
         }
         let asking = self.take_own(id, asked, urgency);
@@ -184,12 +185,16 @@ impl Books {
         self.granted = plus(self.granted, kept);
         self.slack = plus(self.slack, plus(kept, asking.from_slack));
         self.put_back(asking.id, asking.from_kept);
-        self.refusals = self.refusals.saturating_add(1);
-        if let Some(account) = self.accounts.get_mut(&asking.id) {
-            account.refusals = account.refusals.saturating_add(1);
-        }
+        self.count_refusal(asking.id);
         self.begin_spill(asking.id, asking.asked);
         self.repay();
+    }
+
+    fn count_refusal(&mut self, id: usize) {
+        self.refusals = self.refusals.saturating_add(1);
+        if let Some(account) = self.accounts.get_mut(&id) {
+            account.refusals = account.refusals.saturating_add(1);
+        }
     }
 
     /// No slack while there is overdraft.

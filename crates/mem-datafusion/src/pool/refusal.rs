@@ -20,7 +20,7 @@ pub(super) enum Bar {
     Ledger(Refusal),
     /// That many bytes were refused to one that can't help itself, and are left to it.
     Pressure(u64),
-    /// That many bytes are left to those that can't spill.
+    /// That many bytes are left to its siblings, and to those that would fail.
     Reserve(u64),
     /// It was told to spill, and has not done so.
     Spilling,
@@ -165,7 +165,7 @@ fn bar(bar: &Bar, say: &mut impl FnMut(std::fmt::Arguments<'_>)) {
             "it is to spill for one that was refused {bytes} bytes and can't"
         )),
         Bar::Reserve(bytes) => say(format_args!(
-            "{bytes} bytes are left to consumers that hold little or can't spill"
+            "{bytes} bytes are left to its siblings and to those that would fail"
         )),
         Bar::Spilling => say(format_args!(
             "it was told to spill, and has not done so yet"

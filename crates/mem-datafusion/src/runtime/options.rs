@@ -31,7 +31,8 @@ pub struct RuntimeOptions {
     pub spill_dirs: SpillDirs,
     /// `hearth.spill.codec`.
     pub spill_codec: Codec,
-    /// `hearth.spill.blockSize`; `None`: a thousandth of all memory, from 4 to 256 KiB.
+    /// `hearth.spill.blockSize`; `None`: 1/8192 of all memory, from 4 to 256 KiB: each run that a
+    /// merge reads takes two.
     pub spill_block_bytes: Option<u64>,
     /// The most that all spill files of queries may take up on disk together, in bytes. By default 100
     /// GiB, as in DataFusion.

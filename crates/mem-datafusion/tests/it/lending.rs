@@ -1,31 +1,31 @@
 //! What consumers leave to each other: siblings, sorts and their merges, and those that merge runs.
 
+use std::sync::Arc;
+
+use datafusion_execution::memory_pool::{MemoryPool, MemoryReservation};
+
 use crate::support::{MIB, fill, holder, runtime, spiller, task};
 
 const TOTAL: usize = 64 * MIB;
 
 /// A sorter and its merge, as DataFusion calls them.
-fn sort(
-    pool: &std::sync::Arc<dyn datafusion_execution::memory_pool::MemoryPool>,
-    partition: usize,
-) -> [datafusion_execution::memory_pool::MemoryReservation; 2] {
-    let sorter = spiller(pool, &format!("ExternalSorter[{partition}]"));
+fn sort(pool: &Arc<dyn MemoryPool>, partition: usize) -> [MemoryReservation; 2] {
     [
-        sorter,
+        spiller(pool, &format!("ExternalSorter[{partition}]")),
         holder(pool, &format!("ExternalSorterMerge[{partition}]")),
     ]
+}
+
+/// Four partitions of an operator that can spill.
+fn four(pool: &Arc<dyn MemoryPool>, name: &str) -> [MemoryReservation; 4] {
+    [0, 1, 2, 3].map(|partition| spiller(pool, &format!("{name}[{partition}]")))
 }
 
 #[test]
 fn siblings_are_left_what_they_lack_of_half_an_even_part() {
     let runtime = runtime(TOTAL);
     let (pool, hearth) = task(&runtime);
-    let aggregates: Vec<_> = (0..4)
-        .map(|partition| spiller(&pool, &format!("FinalHashAggregateStream[{partition}]")))
-        .collect();
-    let [ahead, others @ ..] = &aggregates[..] else {
-        panic!("there are four");
-    };
+    let [ahead, others @ ..] = &four(&pool, "FinalHashAggregateStream");
     // 8 MiB for each of three, and a little.
     assert_eq!(fill(ahead, MIB / 4), TOTAL - 24 * MIB - MIB / 2);
     for other in others {
@@ -42,10 +42,8 @@ fn siblings_are_left_what_they_lack_of_half_an_even_part() {
 fn what_flows_through_is_left_nothing() {
     let runtime = runtime(TOTAL);
     let (pool, _hearth) = task(&runtime);
-    let channels: Vec<_> = (0..4)
-        .map(|partition| spiller(&pool, &format!("RepartitionExec[{partition}]")))
-        .collect();
-    assert_eq!(fill(&channels[0], MIB / 4), TOTAL - MIB / 2);
+    let [channel, ..] = &four(&pool, "RepartitionExec");
+    assert_eq!(fill(channel, MIB / 4), TOTAL - MIB / 2);
 }
 
 /// A sort fails if its first batch is refused, so others leave an eighth until all have begun.
@@ -151,10 +149,7 @@ fn what_a_sort_hands_to_its_merge_is_not_anybodys() {
 fn who_merges_runs_takes_no_more_than_its_part() {
     let runtime = runtime(TOTAL);
     let (pool, hearth) = task(&runtime);
-    let aggregates: Vec<_> = (0..4)
-        .map(|partition| spiller(&pool, &format!("FinalHashAggregateStream[{partition}]")))
-        .collect();
-    let one = &aggregates[0];
+    let [one, ..] = &four(&pool, "FinalHashAggregateStream");
     let held = fill(one, MIB);
     one.shrink(held - MIB);
     one.try_grow(MIB).unwrap();

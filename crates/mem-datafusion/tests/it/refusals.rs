@@ -66,7 +66,7 @@ fn all_that_is_free_is_lent_but_a_little() {
     assert_eq!(fill(&sorter, MIB / 4), 63 * MIB + MIB / 2);
     let told = text(sorter.try_grow(MIB / 2));
     assert!(
-        told.contains("524288 bytes are left to consumers"),
+        told.contains("524288 bytes are left to its siblings"),
         "{told}"
     );
     // Who has nothing, or can't spill, gets what is left.

@@ -2,6 +2,8 @@
 
 use datafusion_execution::memory_pool::MemoryConsumer;
 
+use super::names::Role;
+
 /// What one consumer holds, in bytes.
 #[derive(Debug)]
 pub(in crate::pool) struct Account {
@@ -62,11 +64,6 @@ impl Account {
         self.wanted > 0
     }
 
-    /// DataFusion's aggregates merge what they have spilled under the same name.
-    fn is_aggregate(&self) -> bool {
-        self.can_spill && self.name.contains("AggregateStream")
-    }
-
     pub(super) fn is_sorter(&self) -> bool {
         matches!(self.pair, Some(Pair::Sorter { .. }))
     }
@@ -81,7 +78,7 @@ impl Account {
         let merges = if is_sorter {
             here < self.held
         } else {
-            self.is_aggregate() && self.held == 0 && self.refusals > 0
+            Role::of(&self.name) == Role::Aggregate && self.held == 0 && self.refusals > 0
         };
         self.merging |= is_own && merges;
         if is_own && is_sorter && (self.is_spilling() || self.merging) {

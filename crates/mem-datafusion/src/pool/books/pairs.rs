@@ -8,9 +8,7 @@ use datafusion_execution::memory_pool::MemoryConsumer;
 use rustc_hash::FxHashMap;
 
 use super::account::Pair;
-
-const SORTER: &str = "ExternalSorter[";
-const MERGE: &str = "ExternalSorterMerge[";
+use super::names::{Role, partition};
 
 /// The sorts of a task.
 #[derive(Debug, Default)]
@@ -23,25 +21,26 @@ pub(super) struct Pairs {
 impl Pairs {
     /// A consumer is registered.
     pub(super) fn register(&mut self, consumer: &MemoryConsumer) {
-        if let Some(partition) = consumer.name().strip_prefix(SORTER) {
-            self.single.insert(partition.into(), consumer.id());
-        } else if let Some(partition) = consumer.name().strip_prefix(MERGE)
-            && let Some(sorter) = self.single.remove(partition)
-        {
-            let merge = consumer.id();
-            self.pairs.insert(sorter, Pair::Sorter { merge });
-            self.pairs.insert(merge, Pair::Merge { sorter });
+        let Some(partition) = partition(consumer.name()) else {
+            return;
+        };
+        match Role::of(consumer.name()) {
+            Role::Sorter => drop(self.single.insert(partition.into(), consumer.id())),
+            Role::Merge => {
+                if let Some(sorter) = self.single.remove(partition) {
+                    let merge = consumer.id();
+                    self.pairs.insert(sorter, Pair::Sorter { merge });
+                    self.pairs.insert(merge, Pair::Merge { sorter });
+                }
+            }
+            Role::Aggregate | Role::Flow | Role::Other => {}
         }
     }
 
     /// It is no more.
     pub(super) fn unregister(&mut self, consumer: &MemoryConsumer) {
         self.pairs.remove(&consumer.id());
-        if let Some(partition) = consumer.name().strip_prefix(SORTER)
-            && self.single.get(partition) == Some(&consumer.id())
-        {
-            self.single.remove(partition);
-        }
+        self.single.retain(|_, sorter| *sorter != consumer.id());
     }
 
     /// What a consumer is of a sort, if it is.

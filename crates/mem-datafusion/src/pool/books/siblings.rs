@@ -3,6 +3,7 @@
 use datafusion_execution::memory_pool::MemoryConsumer;
 use rustc_hash::FxHashMap;
 
+use super::names::{Role, SORTER, kind, partition};
 use super::{Asking, Books, Urgency, plus};
 
 /// Those that can spill, by what they are called before the number of their partition.
@@ -22,7 +23,9 @@ impl Siblings {
 
     pub(super) fn unregister(&mut self, consumer: &MemoryConsumer) {
         let kind = kind(consumer.name());
-        if let Some(members) = self.0.get_mut(kind) {
+        if consumer.can_spill()
+            && let Some(members) = self.0.get_mut(kind)
+        {
             members.retain(|id| *id != consumer.id());
             if members.is_empty() {
                 self.0.remove(kind);
@@ -30,8 +33,8 @@ impl Siblings {
         }
     }
 
-    fn of(&self, name: &str) -> &[usize] {
-        self.0.get(kind(name)).map_or(&[], Vec::as_slice)
+    fn of(&self, kind: &str) -> &[usize] {
+        self.0.get(kind).map_or(&[], Vec::as_slice)
     }
 }
 
@@ -46,18 +49,6 @@ const LITTLE: u64 = 4;
 const FEW: u64 = 3;
 /// as long as they are no more than this part of the share.
 const FEW_MAX: u64 = 16;
-/// What sorts are called: their first request must not be refused.
-const SORTER: &str = "ExternalSorter";
-
-/// What buffers of rows on their way are called. What they hold leaves as it comes, so nothing is gained by
-/// leaving something to them or by them; and what they spill, they spill by the batch, which can make DataFusion
-/// 55 stand still: one that reads its oldest file waits for a batch that is in the next.
-const FLOW: &str = "RepartitionExec";
-
-/// `ExternalSorter` of `ExternalSorter[3]`.
-fn kind(name: &str) -> &str {
-    name.split_once('[').map_or(name, |(kind, _)| kind)
-}
 
 /// What others may still want, as one of a kind sees it.
 #[derive(Debug, Clone, Copy)]
@@ -95,7 +86,7 @@ impl Books {
     /// What others may still want besides consumer `id`, where the task has `share` bytes.
     pub(in crate::pool) fn outlook(&self, id: usize, share: u64) -> Outlook {
         let name = self.accounts.get(&id).map_or("", |account| &*account.name);
-        let members = self.siblings.of(name);
+        let (role, members) = (Role::of(name), self.siblings.of(kind(name)));
         let siblings = u64::try_from(members.len()).unwrap_or(u64::MAX).max(1);
         let part = share / siblings.saturating_mul(2);
         let lacks = |id: &usize| {
@@ -103,20 +94,17 @@ impl Books {
             part.saturating_sub(held)
         };
         let others = members.iter().filter(|sibling| **sibling != id);
-        let is_sorter = kind(name) == SORTER;
-        // Of a sort by partitions, the first may have come before the others.
-        let is_alone = is_sorter && siblings == 1 && name.contains('[');
-        let mut sorters = self.siblings.of(SORTER).iter();
-        let begun = |id: &usize| {
-            self.accounts
-                .get(id)
-                .is_some_and(|account| account.has_begun)
+        let begun = |id: &usize| self.accounts.get(id).is_some_and(|it| it.has_begun);
+        let sorts_begin = match role {
+            // Of a sort by partitions, the first may have come before the others.
+            Role::Sorter => siblings == 1 && partition(name).is_some(),
+            _ => !self.siblings.of(SORTER).iter().all(begun),
         };
         Outlook {
             siblings,
             lacking: others.map(lacks).fold(0, u64::saturating_add),
-            is_flow: kind(name) == FLOW,
-            sorts_begin: is_alone || (!is_sorter && !sorters.all(begun)),
+            sorts_begin,
+            is_flow: role == Role::Flow,
         }
     }
 }
