@@ -4,6 +4,7 @@ mod bars;
 mod data;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use datafusion::common::Result;
 use datafusion::datasource::MemTable;
@@ -43,7 +44,7 @@ const QUERIES: [(&str, &str); 3] = [
 pub(crate) fn run(
     runtime: &Runtime,
     contenders: &[Contender],
-    (runs, scale): (usize, f64),
+    (runs, scale, deadline): (usize, f64, Duration),
     report: &mut Report,
 ) -> Result<()> {
     let name = |query: &str, limit: usize| format!("ladder {query} {limit} MiB");
@@ -63,6 +64,7 @@ pub(crate) fn run(
             runtime,
             sql,
             table,
+            deadline,
         };
         let session = contender::unlimited(config())?;
         let outcome = ladder.once(&session)?;
@@ -106,13 +108,15 @@ struct Ladder<'a> {
     runtime: &'a Runtime,
     sql: &'static str,
     table: &'a Arc<MemTable>,
+    deadline: Duration,
 }
 
 impl Ladder<'_> {
     fn once(&self, session: &Session) -> Result<Outcome> {
         let table = Arc::<MemTable>::clone(self.table);
         session.context.register_table("t", table)?;
-        Ok(self.runtime.block_on(query::run(session, self.sql, false)))
+        let outcome = query::run(session, self.sql, false, self.deadline);
+        Ok(self.runtime.block_on(outcome))
     }
 
     /// Runs a case so many times, the pools in turn; its answer has so many rows.

@@ -20,6 +20,7 @@ mod tpch;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 
@@ -45,6 +46,9 @@ struct Arguments {
     /// Where TPC-H's tables are, or are put; by default a directory that is removed afterwards.
     #[arg(long, value_name = "DIRECTORY")]
     data: Option<PathBuf>,
+    /// Seconds after which a query is taken to stand still.
+    #[arg(long, value_name = "SECONDS", default_value_t = 20)]
+    deadline: u64,
     /// Workers of the async runtime.
     #[arg(long, default_value_t = 2)]
     threads: usize,
@@ -81,16 +85,18 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn std::error::Error>> {
         .build()?;
     let mut report = Report::new(arguments.case.clone(), arguments.json.as_deref())?;
     let contenders = arguments.contenders();
+    let deadline = Duration::from_secs(arguments.deadline);
     ladder::run(
         &runtime,
         &contenders,
-        (arguments.runs.unwrap_or(10), arguments.scale),
+        (arguments.runs.unwrap_or(10), arguments.scale, deadline),
         &mut report,
     )?;
     let options = tpch::Options {
         scale: arguments.scale,
         directory: arguments.data.clone(),
         runs: arguments.runs.unwrap_or(5),
+        deadline,
     };
     tpch::run(&runtime, &contenders, &options, &mut report)?;
     Ok(report.close())

@@ -10,9 +10,6 @@ use futures::StreamExt;
 
 use crate::contender::{Metered, Session};
 
-/// Whatever takes longer stands still: DataFusion's repartitioning can, where it spills, on any pool.
-const DEADLINE: Duration = Duration::from_secs(20);
-
 /// What came of it.
 #[derive(Debug)]
 pub(crate) struct Outcome {
@@ -40,16 +37,17 @@ pub(crate) struct Spilled {
 }
 
 /// Plans and runs `sql`; the rows are counted, and kept where that is said. The clock runs from the
-/// planning to the last row.
+/// planning to the last row. What has not ended at the deadline stands still: DataFusion's repartitioning can,
+/// where it spills, on any pool.
 #[expect(
     clippy::disallowed_methods,
     reason = "benchmarks measure real time; nothing here is modelled"
 )]
-pub(crate) async fn run(session: &Session, sql: &str, keep: bool) -> Outcome {
+pub(crate) async fn run(session: &Session, sql: &str, keep: bool, deadline: Duration) -> Outcome {
     let start = Instant::now();
-    let rows = tokio::time::timeout(DEADLINE, rows(session, sql, keep));
+    let rows = tokio::time::timeout(deadline, rows(session, sql, keep));
     let rows = rows.await.unwrap_or_else(|_elapsed| {
-        let message = format!("no end after {} s", DEADLINE.as_secs());
+        let message = format!("no end after {} s", deadline.as_secs());
         Err(DataFusionError::Execution(message))
     });
     Outcome {

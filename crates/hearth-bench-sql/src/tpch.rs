@@ -4,6 +4,7 @@ mod bars;
 mod data;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use datafusion::common::Result;
 use datafusion::prelude::SessionConfig;
@@ -28,6 +29,8 @@ pub(crate) struct Options {
     /// Where the tables are, or are put.
     pub(crate) directory: Option<PathBuf>,
     pub(crate) runs: usize,
+    /// A query that takes longer stands still.
+    pub(crate) deadline: Duration,
 }
 
 /// Runs the cases that the report wants.
@@ -53,7 +56,12 @@ pub(crate) fn run(
             Some(data) => data,
             None => data.insert(Data::new(options)?),
         };
-        let query = Query { runtime, sql, data };
+        let query = Query {
+            runtime,
+            sql,
+            data,
+            deadline: options.deadline,
+        };
         let (peak, answer) = query.unlimited()?;
         report.say(&format!(
             "q{number:02}: {:.2} MiB without a limit",
@@ -80,13 +88,14 @@ struct Query<'a> {
     runtime: &'a Runtime,
     sql: &'static str,
     data: &'a Data,
+    deadline: Duration,
 }
 
 impl Query<'_> {
     fn once(&self, session: &Session) -> Result<Outcome> {
         self.runtime.block_on(async {
             self.data.register(&session.context).await?;
-            Ok(query::run(session, self.sql, true).await)
+            Ok(query::run(session, self.sql, true, self.deadline).await)
         })
     }
 

@@ -63,7 +63,7 @@ impl Spills {
 }
 
 /// Makes the spill files of one query. The memory that writing and reading takes is the query's: it
-/// can't be refused, so it comes from the reserve of its pool.
+/// can't be refused, so it comes out of what others leave in its pool.
 pub(crate) struct QuerySpills {
     spills: Arc<Spills>,
     pool: Arc<dyn MemoryPool>,
