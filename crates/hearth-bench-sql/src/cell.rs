@@ -56,7 +56,7 @@ impl Runs {
                 self.times.push(outcome.elapsed);
             }
             Ok(_) => self.wrong += 1,
-            Err(error) => self.failure = Some(error.to_string()),
+            Err(error) => self.failure = Some(error.find_root().to_string()),
         }
     }
 

@@ -34,7 +34,7 @@ struct Arguments {
     /// Only the cases whose names contain this, as in `ladder`, `ladder sort 64`, `tpch` or `tpch q18`.
     #[arg(long, default_value = "")]
     case: String,
-    /// Only the pools whose names contain one of these; bars are judged by those that ran.
+    /// Only the pools of these names, as in `hearth tuned,greedy 1 MiB`; bars are judged by those that ran.
     #[arg(long, value_delimiter = ',')]
     pool: Vec<String>,
     /// How often each query runs; by default 10 times on the ladder, 5 times of TPC-H.
@@ -61,7 +61,7 @@ impl Arguments {
     fn contenders(&self) -> Vec<Contender> {
         let wanted = |contender: &Contender| {
             let name = contender.name();
-            self.pool.is_empty() || self.pool.iter().any(|part| name.contains(part))
+            self.pool.is_empty() || self.pool.iter().any(|wanted| wanted == name)
         };
         Contender::all().filter(wanted).collect()
     }
