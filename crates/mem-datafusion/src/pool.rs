@@ -1,5 +1,6 @@
 //! The memory pool of one task.
 
+mod arriving;
 mod books;
 mod growing;
 mod refusal;
@@ -28,7 +29,8 @@ pub use stats::{ConsumerStats, PoolStats};
 ///   it gives its last byte back. Cached blocks give way first, down to the storage region.
 /// - **Inside the task** all that is free is lent to whoever asks. What a refusal would do to the one that
 ///   asks decides: one that would fail gets all that there is, one that would spill leaves a little, what
-///   its siblings (the other partitions of its operator) lack of 1/2N, and more where sorts have yet to begin.
+///   its siblings (the other partitions of its operator) lack of 1/2N, and what sorts need to go on: as much
+///   as one of them has taken beforehand for its merge, and a batch.
 ///   One that merges what it has spilled reads no more runs at once than fit its guaranteed part.
 /// - **What a spill gives back is for the spill**: a sort merges in it, as a consumer that can't spill, and
 ///   asks again for what it was refused.
@@ -156,7 +158,8 @@ impl MemoryPool for HearthMemoryPool {
 
     /// Counts for nothing but what is left to its siblings.
     fn register(&self, consumer: &MemoryConsumer) {
-        self.books.lock().register(consumer);
+        let now = self.shared.ledger().clock().now();
+        self.books.lock().register(consumer, now);
     }
 
     fn unregister(&self, consumer: &MemoryConsumer) {

@@ -4,14 +4,17 @@ mod account;
 mod check;
 mod kept;
 mod names;
+mod outlook;
 mod pairs;
 mod siblings;
 mod urgency;
 
 use datafusion_execution::memory_pool::MemoryConsumer;
+use mem_sync::Moment;
 use rustc_hash::FxHashMap;
 
 pub(super) use account::Account;
+pub(super) use outlook::Outlook;
 use pairs::Pairs;
 use siblings::Siblings;
 pub(super) use urgency::Urgency;
@@ -89,9 +92,9 @@ impl Books {
     }
 
     /// A consumer is registered.
-    pub(super) fn register(&mut self, consumer: &MemoryConsumer) {
+    pub(super) fn register(&mut self, consumer: &MemoryConsumer, now: Moment) {
         self.pairs.register(consumer);
-        self.siblings.register(consumer);
+        self.siblings.register(consumer, now);
     }
 
     /// The consumers that have ever held something, in no order.
@@ -213,7 +216,9 @@ impl Books {
         };
         let held = plus(account.held, asking.asked);
         account.held = held;
-        account.has_begun |= held > 0;
+        if account.first == 0 {
+            account.first = asking.asked;
+        }
         account.peak = account.peak.max(held);
         if asking.urgency == Urgency::Retry {
             self.end_spill(asking.id);

@@ -130,10 +130,7 @@ impl HearthMemoryPool {
         let Some(free) = room.free_for(asking.debt) else {
             return Err(Refused::of(Bar::Overdraft(room.overdraft)));
         };
-        let (outlook, granted) = {
-            let books = self.books.lock();
-            (books.outlook(asking.id, room.share), books.granted())
-        };
+        let (outlook, granted) = self.outlook(asking, room.share);
         let share_left = room.share.saturating_sub(granted);
         let left = free.min(share_left.saturating_sub(acquired.bytes()));
         let leaves = outlook.left_by(asking, room.share);

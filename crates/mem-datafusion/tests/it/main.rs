@@ -8,6 +8,7 @@ mod model;
 mod overdraft;
 mod refusals;
 mod runtimes;
+mod sorts;
 mod spilling;
 mod support;
 mod waiting;

@@ -12,8 +12,8 @@ pub(in crate::pool) struct Account {
     pub(in crate::pool) held: u64,
     pub(in crate::pool) peak: u64,
     pub(in crate::pool) refusals: u64,
-    /// It has held something.
-    pub(super) has_begun: bool,
+    /// The first that it was granted; 0 where it has not held anything yet.
+    pub(super) first: u64,
     /// The consumer that merges for it, or for which it merges.
     pub(super) pair: Option<Pair>,
     /// What it was refused and has not come back for; 0 where it is not spilling.
@@ -26,6 +26,8 @@ pub(in crate::pool) struct Account {
     pub(super) kept: u64,
     /// A sorter that hands what it holds over to its merge; an aggregate that merges what it has spilled.
     pub(super) merging: bool,
+    /// A sorter that had memory for all of its input, and hands it over to its merge: it asks for nothing more.
+    pub(super) is_done: bool,
     /// Another, of this number, could not help itself and was refused that many bytes: its next growth
     /// must leave them, as long as the other is there.
     pub(super) pressed: Option<(usize, u64)>,
@@ -48,13 +50,14 @@ impl Account {
             held: 0,
             peak: 0,
             refusals: 0,
-            has_begun: false,
+            first: 0,
             pair,
             wanted: 0,
             returned: false,
             to_keep: 0,
             kept: 0,
             merging: false,
+            is_done: false,
             pressed: None,
         }
     }
@@ -81,6 +84,7 @@ impl Account {
             Role::of(&self.name) == Role::Aggregate && self.held == 0 && self.refusals > 0
         };
         self.merging |= is_own && merges;
+        self.is_done |= is_own && merges && is_sorter && self.refusals == 0;
         if is_own && is_sorter && (self.is_spilling() || self.merging) {
             bytes
         } else {

@@ -8,7 +8,7 @@ use super::{Asking, Books, minus, plus};
 
 impl Books {
     /// For whom it is kept what `id` gives back: a sort's two consumers keep together.
-    fn keeper(&self, id: usize) -> usize {
+    pub(super) fn keeper(&self, id: usize) -> usize {
         match self.accounts.get(&id).and_then(|account| account.pair) {
             Some(Pair::Merge { sorter }) => sorter,
             Some(Pair::Sorter { .. }) | None => id,
@@ -45,13 +45,7 @@ impl Books {
 
     /// Consumer `id` was refused `asked` bytes. One that has nothing to spill does not come back.
     pub(super) fn begin_spill(&mut self, id: usize, asked: u64) {
-        let Some(account) = self.accounts.get(&id) else {
-            return;
-        };
-        let merge = match account.pair {
-            Some(Pair::Sorter { merge }) => self.accounts.get(&merge).map_or(0, |it| it.held),
-            Some(Pair::Merge { .. }) | None => 0,
-        };
+        let merge = self.held_by_merge(id);
         if let Some(account) = self.accounts.get_mut(&id)
             && account.can_spill
             && account.held > 0

@@ -1,0 +1,129 @@
+//! What a request must leave to others, of its kind and of other operators.
+
+use mem_sync::Moment;
+
+use super::account::Pair;
+use super::names::{Role, SORTER, kind, partition};
+use super::{Asking, Books, Urgency, plus};
+
+/// Of a task's share: what is left to those that would fail.
+const LEAST: u64 = 128;
+/// The same while sorts have yet to begin.
+const TO_BEGIN: u64 = 8;
+/// Of a task's share, divided by the number of siblings: what a consumer may have without leaving more than
+/// the least. Shorter runs would cost more to merge than they save.
+const LITTLE: u64 = 4;
+/// So many requests of a consumer are little, too,
+const FEW: u64 = 3;
+/// as long as they are no more than this part of the share.
+const FEW_MAX: u64 = 16;
+
+/// What others may still want, as one of a kind sees it.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::pool) struct Outlook {
+    /// How many there are of its kind, at least 1.
+    siblings: u64,
+    /// What the others of its kind lack of their guaranteed part, in bytes.
+    lacking: u64,
+    /// What sorts, besides its own, lack of what they need to go on, in bytes.
+    to_sort: u64,
+    /// Whether there are sorts, besides its own, that have not held anything yet.
+    sorts_begin: bool,
+    /// It is a partition of a sort and the only one there is, since then.
+    alone: Option<Moment>,
+    role: Role,
+}
+
+impl Outlook {
+    /// When the one that asks was registered, where it holds enough of the `share` to be in the way of the other
+    /// partitions of its sort, and none of them has come.
+    pub(in crate::pool) fn alone(&self, asking: &Asking, share: u64) -> Option<Moment> {
+        let held = asking.held.saturating_add(asking.asked);
+        self.alone.filter(|_| held > share / TO_BEGIN)
+    }
+
+    /// The bytes of the task's `share` that a request must leave.
+    pub(in crate::pool) fn left_by(self, asking: &Asking, share: u64) -> u64 {
+        let least = share / LEAST;
+        let little = share / self.siblings.saturating_mul(LITTLE);
+        let few = asking.asked.saturating_mul(FEW).min(share / FEW_MAX);
+        let is_little = asking.held.saturating_add(asking.asked) <= little.max(few);
+        let is_sort = matches!(self.role, Role::Sorter | Role::Merge);
+        match asking.urgency {
+            Urgency::Essential | Urgency::Retry => 0,
+            Urgency::Elective | Urgency::Seat if is_little && is_sort => least.max(self.to_sort),
+            Urgency::Elective if self.role == Role::Flow => least,
+            Urgency::Elective | Urgency::Seat if is_little => least,
+            Urgency::Elective => {
+                let part = if self.sorts_begin { TO_BEGIN } else { LEAST };
+                self.lacking.max(self.to_sort).saturating_add(share / part)
+            }
+            Urgency::Seat | Urgency::Futile => u64::MAX,
+        }
+    }
+}
+
+impl Books {
+    /// What others may still want besides the one that asks, where the task has `share` bytes.
+    pub(in crate::pool) fn outlook(&self, asking: &Asking, share: u64) -> Outlook {
+        let name = self.account(asking.id).map_or("", |account| &*account.name);
+        let (role, members) = (Role::of(name), self.siblings.of(kind(name)));
+        let siblings = count(members);
+        let is_alone = role == Role::Sorter && siblings == 1 && partition(name).is_some();
+        let own = self.keeper(asking.id);
+        let sorters = self.siblings.of(SORTER);
+        let begun = |id: &usize| *id == own || self.first(*id) > 0;
+        Outlook {
+            siblings,
+            lacking: self.lacking(members, own, share / siblings.saturating_mul(2)),
+            to_sort: self.lacking(
+                sorters,
+                own,
+                self.to_go_on(sorters).min(share / count(sorters)),
+            ),
+            sorts_begin: is_alone || role != Role::Sorter && !sorters.iter().all(begun),
+            alone: self.siblings.since(SORTER).filter(|_| is_alone),
+            role,
+        }
+    }
+
+    /// What `members`, but for one, lack of a `part` each.
+    fn lacking(&self, members: &[usize], but: usize, part: u64) -> u64 {
+        let asks = |id: usize| self.account(id).is_none_or(|it| !it.is_done);
+        let others = members.iter().filter(|id| **id != but && asks(**id));
+        let lacks = |id: &usize| {
+            let held = self.account(*id).map_or(0, |it| plus(it.held, it.kept));
+            part.saturating_sub(plus(held, self.held_by_merge(*id)))
+        };
+        others.map(lacks).fold(0, u64::saturating_add)
+    }
+
+    /// What a sort needs to go on: what it takes beforehand for its merge, and a batch. As one of them has shown.
+    fn to_go_on(&self, sorters: &[usize]) -> u64 {
+        let merges = sorters.iter().filter_map(|id| self.merge_of(*id));
+        let merge = merges.map(|id| self.first(id)).max().unwrap_or(0);
+        let batch = sorters.iter().map(|id| self.first(*id)).max().unwrap_or(0);
+        plus(merge, batch)
+    }
+
+    fn first(&self, id: usize) -> u64 {
+        self.account(id).map_or(0, |account| account.first)
+    }
+
+    fn merge_of(&self, sorter: usize) -> Option<usize> {
+        match self.pairs.of(sorter) {
+            Some(Pair::Sorter { merge }) => Some(merge),
+            Some(Pair::Merge { .. }) | None => None,
+        }
+    }
+
+    /// What the merge of sorter `id` holds; 0 of anybody else.
+    pub(super) fn held_by_merge(&self, id: usize) -> u64 {
+        let merge = self.merge_of(id).and_then(|merge| self.account(merge));
+        merge.map_or(0, |account| account.held)
+    }
+}
+
+fn count(members: &[usize]) -> u64 {
+    u64::try_from(members.len()).unwrap_or(u64::MAX).max(1)
+}
