@@ -12,9 +12,9 @@ const MERGE_FRACTION: u64 = 16;
 /// The least that it takes, in bytes.
 const MERGE_MIN: u64 = 64 << 10;
 /// Bytes of a partition's part for each row of a batch: several batches, in several copies, have to fit.
-const ROW_BYTES: u64 = 7 << 9;
+const ROW_BYTES: u64 = 2048;
 /// Rows of a batch at least. With fewer, batches out of Parquet files count what they share many times.
-const ROWS_MIN: u64 = 2048;
+const ROWS_MIN: u64 = 4096;
 
 impl HearthRuntime {
     /// `config` with partitions, batches and the memory that sorts take beforehand lowered to what fits
@@ -36,7 +36,7 @@ impl HearthRuntime {
     /// let config = runtime.tuned(SessionConfig::new().with_target_partitions(8), 2);
     /// assert_eq!(config.target_partitions(), 7);
     /// assert!(config.options().execution.sort_spill_reservation_bytes < 300_000);
-    /// assert!((2048..8192).contains(&config.batch_size()));
+    /// assert!((4096..8192).contains(&config.batch_size()));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
