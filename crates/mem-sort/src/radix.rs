@@ -9,7 +9,8 @@
 //! 3. By then next to nothing is out of order; what is, is inserted where it belongs.
 //!
 //! Nothing is ever stored all over memory: where lines of memory come into the cache, they come in
-//! order. The steps are shared out between threads, by pieces and then by buckets.
+//! order: the pieces of a bucket are asked for in time, and what is read much later goes past the cache.
+//! The steps are shared out between threads, by pieces and then by buckets.
 //!
 //! Spark's counterpart: `RadixSort`, which goes byte by byte from the lowest to the highest, through
 //! all of the memory each time.
@@ -29,7 +30,7 @@ pub const WORD_BITS: u32 = 24;
 ///
 /// With `scratch`, of which as much as `data` is long is overwritten, it sorts by radix, on up to
 /// `threads` threads: this one and others that end before it returns. It takes heap for two bytes per
-/// bucket and piece, less than a hundredth of the data. Without scratch, or where that is too short,
+/// bucket and piece and little else, less than a hundredth of the data. Without scratch, or where that is too short,
 /// it sorts by comparison on this thread, in place.
 ///
 /// Spark's counterpart: `RadixSort.sortKeyPrefixArray`.

@@ -1,6 +1,6 @@
 //! Sorting what fits the cache: spread by some bits, then inserted, or spread again.
 
-use super::item::{Item, Span, compare, count, insert, scatter, starts};
+use super::item::{Item, Span, compare, count, fetched, insert, scatter, starts, write};
 
 /// Most bits by which a bucket is spread at once.
 pub(super) const BUCKET_BITS: u32 = 13;
@@ -28,22 +28,23 @@ pub(super) fn sort_whole<T: Item>(data: &mut [T], scratch: &mut [T], span: Span)
 }
 
 /// Sorts a bucket, whose items are in `pieces` and go to `out`. `spare` is memory in the cache that can
-/// be overwritten, as much of it as there is.
-pub(super) fn sort_pieces<'a, T: Item + 'a>(
-    pieces: impl Iterator<Item = &'a [T]> + Clone,
+/// be overwritten, as much of it as there is. It is written past the cache if `out` is `far` from it.
+pub(super) fn sort_pieces<T: Item>(
+    pieces: &[&[T]],
     out: &mut [T],
     spare: &mut [T],
     span: Span,
+    far: bool,
 ) {
     if span.left == 0 {
-        copy(pieces, out);
+        write(pieces, out, far);
         return;
     }
-    let Some(first) = pieces.clone().flatten().next() else {
+    let Some(first) = pieces.iter().find_map(|piece| piece.first()) else {
         return;
     };
     if out.len() <= FEW {
-        copy(pieces, out);
+        write(pieces, out, false);
         insert(out, span);
         return;
     }
@@ -55,7 +56,7 @@ pub(super) fn sort_pieces<'a, T: Item + 'a>(
     let (digit, left) = span.split(bits);
     let mut places = [0; 1 << BUCKET_BITS];
     let places = &mut places[..digit.values()];
-    for piece in pieces.clone() {
+    for piece in fetched(pieces) {
         count(piece, digit, places, *first);
     }
     let largest = starts(places);
@@ -64,21 +65,12 @@ pub(super) fn sort_pieces<'a, T: Item + 'a>(
             scatter(piece, hot, digit, places);
         }
         sort_parts(hot, out, places, largest, left);
-        out.copy_from_slice(hot);
+        write(&[hot], out, far);
     } else {
         for piece in pieces {
             scatter(piece, out, digit, places);
         }
         sort_parts(out, spare, places, largest, left);
-    }
-}
-
-fn copy<'a, T: Item + 'a>(pieces: impl Iterator<Item = &'a [T]>, out: &mut [T]) {
-    let mut rest = out;
-    for piece in pieces {
-        let (this, behind) = rest.split_at_mut(piece.len());
-        this.copy_from_slice(piece);
-        rest = behind;
     }
 }
 

@@ -2,8 +2,14 @@
 
 use std::ops::Range;
 
+use bytemuck::{Pod, cast_slice, cast_slice_mut};
+use mem_block::{bring_into_cache, copy_past_cache};
+
+/// How many pieces ahead a piece is brought into the cache.
+const AHEAD: usize = 4;
+
 /// Something that is sorted by bits of a word in it.
-pub(super) trait Item: Copy + Send + Sync {
+pub(super) trait Item: Pod + Send + Sync {
     /// Whether equal ones keep their order, as far as there is spare memory.
     const STABLE: bool;
 
@@ -93,13 +99,15 @@ impl Digit {
         self.values
     }
 
+    /// The digit of an item, where a table has as many `places` as it has values: told of the table's own
+    /// length, the compiler sees that it is a place in there.
     #[inline]
     #[expect(
         clippy::cast_possible_truncation,
         reason = "what is cut off is masked out too"
     )]
-    fn of<T: Item>(self, item: T) -> usize {
-        (item.word() >> self.shift) as usize & (self.values - 1)
+    fn of<T: Item>(self, item: T, places: usize) -> usize {
+        (item.word() >> self.shift) as usize & (places - 1)
     }
 }
 
@@ -110,7 +118,7 @@ pub(super) fn count<T: Item>(items: &[T], digit: Digit, counts: &mut [u32], firs
     let mut varying = 0;
     for item in items {
         varying |= item.word() ^ first.word();
-        counts[digit.of(*item)] += 1;
+        counts[digit.of(*item, counts.len())] += 1;
     }
     varying
 }
@@ -131,9 +139,35 @@ pub(super) fn starts(counts: &mut [u32]) -> u32 {
 #[inline(never)]
 pub(super) fn scatter<T: Item>(items: &[T], to: &mut [T], digit: Digit, places: &mut [u32]) {
     for item in items {
-        let place = &mut places[digit.of(*item)];
+        let place = &mut places[digit.of(*item, places.len())];
         to[*place as usize] = *item;
         *place += 1;
+    }
+}
+
+/// The pieces, each of which is on its way into the cache when its turn comes.
+pub(super) fn fetched<'a, T: Item>(pieces: &[&'a [T]]) -> impl Iterator<Item = &'a [T]> {
+    pieces.iter().enumerate().map(|(at, piece)| {
+        if let Some(later) = pieces.get(at + AHEAD) {
+            bring_into_cache(cast_slice(later));
+        }
+        *piece
+    })
+}
+
+/// Writes `pieces` to `to` one after the other: past the cache if that is `far`, out of the cache again
+/// before it is read.
+pub(super) fn write<T: Item>(pieces: &[&[T]], to: &mut [T], far: bool) {
+    if far {
+        let pieces = fetched(pieces).map(|piece| cast_slice(piece));
+        copy_past_cache(pieces, cast_slice_mut(to));
+        return;
+    }
+    let mut rest = to;
+    for piece in pieces {
+        let (this, behind) = rest.split_at_mut(piece.len());
+        this.copy_from_slice(piece);
+        rest = behind;
     }
 }
 
@@ -143,6 +177,9 @@ pub(super) fn insert<T: Item>(items: &mut [T], span: Span) {
     for at in 1..items.len() {
         let item = items[at];
         let key = span.key(item);
+        if span.key(items[at - 1]) <= key {
+            continue;
+        }
         let mut hole = at;
         while hole > 0 && span.key(items[hole - 1]) > key {
             items[hole] = items[hole - 1];

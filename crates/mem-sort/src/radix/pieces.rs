@@ -3,7 +3,7 @@
 use std::thread;
 
 use super::bucket::{BUCKET_BITS, sort_pieces};
-use super::item::{Item, Span, count, scatter, starts};
+use super::item::{Item, Span, count, scatter, starts, write};
 
 /// Bytes of a piece. It and its copy are to fit the cache that a core has to itself, and it is no power
 /// of two, so that its buckets do not all fall on the same few places of the cache.
@@ -12,6 +12,9 @@ const PIECE_BYTES: usize = 496 << 10;
 const BUCKET_BYTES: usize = 96 << 10;
 /// Most bits that the pieces are spread by.
 const PIECE_BITS: u32 = 11;
+
+/// From so many bytes on, the data is not in a cache any more when it is read again.
+pub(super) const FAR_BYTES: usize = 6 << 20;
 
 /// Items in a piece.
 pub(super) const fn length<T>() -> usize {
@@ -53,6 +56,8 @@ struct Spread<'a, T> {
     /// For each piece, where each digit's items begin in it.
     starts: Vec<u16>,
     buckets: usize,
+    /// Whether all of it is more than a cache holds.
+    far: bool,
     /// What is left to sort by in a bucket.
     left: Span,
 }
@@ -64,24 +69,27 @@ impl<'a, T: Item> Spread<'a, T> {
         let (digit, left) = span.split(bits);
         let buckets = digit.values();
         let pieces = data.len().div_ceil(length::<T>());
-        let mut all_starts = vec![0; pieces * buckets];
+        let mut all_starts = vec![0; pieces * row(buckets)];
+        let far = size_of_val(data) >= FAR_BYTES;
         let share = pieces.div_ceil(threads);
         let first = data[0];
         let parts = data
             .chunks(share * length::<T>())
             .zip(to.chunks_mut(share * length::<T>()))
-            .zip(all_starts.chunks_mut(share * buckets));
+            .zip(all_starts.chunks_mut(share * row(buckets)));
         let jobs = parts.map(|((data, to), starts)| {
             move || {
                 let mut places = vec![0; buckets];
                 let (mut varying, mut to) = (0, to);
                 let pieces = data.chunks(length::<T>());
-                for (piece, starts) in pieces.zip(starts.chunks_mut(buckets)) {
+                for (piece, starts) in pieces.zip(starts.chunks_mut(row(buckets))) {
                     let (this, behind) = to.split_at_mut(piece.len());
                     places.fill(0);
                     varying |= count(piece, digit, &mut places, first);
-                    begin(&mut places, starts);
-                    in_cache(this, behind, |to| scatter(piece, to, digit, &mut places));
+                    begin(&mut places, starts, piece.len());
+                    in_cache(this, behind, far, |to| {
+                        scatter(piece, to, digit, &mut places);
+                    });
                     to = behind;
                 }
                 varying
@@ -92,6 +100,7 @@ impl<'a, T: Item> Spread<'a, T> {
             items: to,
             starts: all_starts,
             buckets,
+            far,
             left,
         };
         (spread, varying.into_iter().fold(0, |all, some| all | some))
@@ -122,46 +131,53 @@ impl<'a, T: Item> Spread<'a, T> {
     /// Sorts buckets from `first` on, which have these `lengths`.
     fn gather_some(&self, first: usize, lengths: &[usize], out: &mut [T]) {
         let mut out = out;
+        let mut pieces = Vec::with_capacity(self.items.len().div_ceil(length::<T>()));
         for (bucket, items) in (first..).zip(lengths) {
+            pieces.clear();
+            pieces.extend(self.pieces(bucket));
             let (this, behind) = out.split_at_mut(*items);
             // Always the same memory at the end, as it stays in the cache.
             let cached = behind.len().min(length::<T>());
             let at = behind.len() - cached;
-            sort_pieces(self.pieces(bucket), this, &mut behind[at..], self.left);
+            sort_pieces(&pieces, this, &mut behind[at..], self.left, self.far);
             out = behind;
         }
     }
 
     /// The items of a bucket.
-    fn pieces(&self, bucket: usize) -> impl Iterator<Item = &[T]> + Clone {
+    fn pieces(&self, bucket: usize) -> impl Iterator<Item = &[T]> {
         let pieces = self.items.chunks(length::<T>());
-        let starts = self.starts.chunks(self.buckets);
+        let starts = self.starts.chunks(row(self.buckets));
         pieces.zip(starts).map(move |(piece, starts)| {
-            let end = starts
-                .get(bucket + 1)
-                .map_or(piece.len(), |end| usize::from(*end));
-            &piece[usize::from(starts[bucket])..end]
+            &piece[usize::from(starts[bucket])..usize::from(starts[bucket + 1])]
         })
     }
 }
 
-/// Turns counts of a piece into starts, and notes them.
-fn begin(places: &mut [u32], noted: &mut [u16]) {
+/// How many starts are noted of each piece: one for each bucket and the end of the last, and some more so
+/// that those of one bucket do not all fall on the same few places of the cache.
+const fn row(buckets: usize) -> usize {
+    buckets + 32
+}
+
+/// Turns counts of a piece into starts, and notes them and the end.
+fn begin(places: &mut [u32], noted: &mut [u16], end: usize) {
     starts(places);
-    for (start, noted) in places.iter().zip(noted) {
-        *noted = u16::try_from(*start).expect("a piece has fewer than 2^16 items");
+    let all = places.iter().map(|start| *start as usize).chain([end]);
+    for (place, noted) in all.zip(noted) {
+        *noted = u16::try_from(place).expect("a piece has fewer than 2^16 items");
     }
 }
 
-/// Has `write` fill memory that is in the cache, and copies it to `to`: the same at the end of `behind`
+/// Has `fill` fill memory that is in the cache, and copies it to `to`: the same at the end of `behind`
 /// each time, as long as it is not the turn of that itself.
-fn in_cache<T: Item>(to: &mut [T], behind: &mut [T], write: impl FnOnce(&mut [T])) {
+fn in_cache<T: Item>(to: &mut [T], behind: &mut [T], far: bool, fill: impl FnOnce(&mut [T])) {
     match behind.len().checked_sub(to.len()) {
         Some(at) => {
-            write(&mut behind[at..]);
-            to.copy_from_slice(&behind[at..]);
+            fill(&mut behind[at..]);
+            write(&[&behind[at..]], to, far);
         }
-        None => write(to),
+        None => fill(to),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The sorts beside those of the standard library.
 
-use super::pieces::length;
+use super::pieces::{FAR_BYTES, length};
 use super::*;
 use crate::shuffle::testing::random;
 
@@ -102,7 +102,7 @@ fn words_of_every_length_below_2000_are_sorted_and_equal_ones_keep_their_order()
 #[test]
 fn pairs_of_several_pieces_are_sorted_by_one_to_three_threads() {
     let piece = length::<[u64; 2]>();
-    for (threads, count) in [(1, piece + 1), (2, 2 * piece), (3, 100_000)] {
+    for (threads, count) in [(1, piece), (1, piece + 1), (2, 2 * piece), (3, 100_000)] {
         for shape in SHAPES {
             check_pairs(shape, &keys(shape, count), threads);
         }
@@ -112,7 +112,7 @@ fn pairs_of_several_pieces_are_sorted_by_one_to_three_threads() {
 #[test]
 fn words_of_several_pieces_are_sorted_by_one_to_three_threads() {
     let piece = length::<u64>();
-    for (threads, count) in [(1, piece + 1), (3, 2 * piece + 17)] {
+    for (threads, count) in [(1, piece), (1, piece + 1), (3, 2 * piece + 17)] {
         for shape in SHAPES {
             let words = keys(shape, count);
             for bits in [40..64, 13..26] {
@@ -120,6 +120,14 @@ fn words_of_several_pieces_are_sorted_by_one_to_three_threads() {
             }
         }
     }
+}
+
+#[test]
+fn more_than_the_caches_hold_is_sorted() {
+    let pairs = keys("random", FAR_BYTES / size_of::<[u64; 2]>() + 1);
+    check_pairs("random", &pairs, 2);
+    let words = keys("few distinct", FAR_BYTES / size_of::<u64>());
+    check_words("few distinct", &words, 28..36, 1);
 }
 
 #[test]
