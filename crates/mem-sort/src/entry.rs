@@ -1,7 +1,6 @@
 //! What a page remembers of each of its records: 16 bytes, sorted instead of the records.
 
 use crate::order::common_prefix;
-use crate::radix::sort_pairs;
 
 /// A sort key or, once the page is sorted, a code; and where the record is in its page.
 ///
@@ -68,13 +67,10 @@ struct Group {
 /// common, and so on: every record is looked at once a level, in the order of the entries, instead
 /// of once a comparison. The groups yet to be done are not listed (there can be as many as records):
 /// they are found from left to right, and only those that the current one is in are remembered.
+///
+/// Keys are sorted by comparison: by radix it takes longer, for as many keys of text as a page has.
 pub(crate) fn sort_entries(entries: &mut [Entry], records: &[u8]) {
-    sort_entries_through(entries, records, &mut []);
-}
-
-/// The same by radix, wherever `scratch` is as long as what is to be sorted.
-pub(crate) fn sort_entries_through(entries: &mut [Entry], records: &[u8], scratch: &mut [Entry]) {
-    sort_pairs(entries, Some(scratch), 1);
+    sort_by_key(entries);
     let mut outer = vec![Group {
         end: entries.len(),
         depth: 0,
@@ -96,7 +92,7 @@ pub(crate) fn sort_entries_through(entries: &mut [Entry], records: &[u8], scratc
             continue;
         }
         let inner = &mut rest[..equal];
-        match sort_level(inner, records, depth + KEY_BYTES, scratch) {
+        match sort_level(inner, records, depth + KEY_BYTES) {
             Some(depth) => outer.push(Group {
                 end: at + equal,
                 depth,
@@ -108,12 +104,7 @@ pub(crate) fn sort_entries_through(entries: &mut [Entry], records: &[u8], scratc
 
 /// Takes a group whose records have `depth` bytes in common one level further, and says how many
 /// bytes they really have in common; nothing if the group is sorted now.
-fn sort_level(
-    group: &mut [Entry],
-    records: &[u8],
-    depth: usize,
-    scratch: &mut [Entry],
-) -> Option<usize> {
+fn sort_level(group: &mut [Entry], records: &[u8], depth: usize) -> Option<usize> {
     if group.len() < GROUP_MIN {
         sort_by_record(group, records, depth);
         return None;
@@ -136,8 +127,12 @@ fn sort_level(
     for entry in &mut *group {
         entry[0] = key(&record_of(entry, records)[depth..]);
     }
-    sort_pairs(group, Some(scratch), 1);
+    sort_by_key(group);
     Some(depth)
+}
+
+fn sort_by_key(entries: &mut [Entry]) {
+    entries.sort_unstable_by_key(|entry| entry[0]);
 }
 
 fn sort_by_record(group: &mut [Entry], records: &[u8], depth: usize) {
@@ -174,12 +169,7 @@ mod tests {
             entries.push(entry(record, bytes.len().try_into().unwrap()));
             bytes.extend_from_slice(record);
         }
-        let mut others = entries.clone();
         sort_entries(&mut entries, &bytes);
-        let mut scratch = vec![[0; 2]; entries.len()];
-        sort_entries_through(&mut others, &bytes, &mut scratch);
-        let found = |entry| record_of(entry, &bytes);
-        assert!(entries.iter().map(found).eq(others.iter().map(found)));
         entries
             .iter()
             .map(|entry| record_of(entry, &bytes).to_vec())
