@@ -13,8 +13,8 @@ impl Policy for StaticPolicy {
     fn decide(&self, books: &Books, request: &Request) -> Decision {
         match request.want {
             Want::Execution { task } => {
-                let execution = books.execution();
-                match execution.share(task, request.bytes, execution.pool_size()) {
+                let cap = execution_cap(books);
+                match books.execution().share(task, request.bytes, cap) {
                     Share::Grant(bytes) => Decision::Grant(bytes),
                     Share::Wait => Decision::Wait,
                 }
@@ -35,6 +35,10 @@ impl Policy for StaticPolicy {
                 evict_up_to(books, request, room.saturating_sub(books.storage().free()))
             }
         }
+    }
+
+    fn execution_cap(&self, books: &Books) -> Option<u64> {
+        Some(execution_cap(books))
     }
 
     /// Spark's waiters are not told when storage memory is released.
@@ -74,6 +78,11 @@ impl Policy for StaticPolicy {
             (MemoryMode::OnHeap, _) => "spark.shuffle.memoryFraction",
         }
     }
+}
+
+/// What all tasks together could have: the pool.
+fn execution_cap(books: &Books) -> u64 {
+    books.execution().pool_size()
 }
 
 fn evict_up_to(books: &Books, request: &Request, most: u64) -> Decision {

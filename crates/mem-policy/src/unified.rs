@@ -12,16 +12,20 @@ impl Policy for UnifiedPolicy {
         match request.want {
             Want::Execution { task } => match grow_execution(books, request) {
                 Some(step) => step,
-                None => match books
-                    .execution()
-                    .share(task, request.bytes, execution_cap(books))
-                {
-                    Share::Grant(bytes) => Decision::Grant(bytes),
-                    Share::Wait => Decision::Wait,
-                },
+                None => {
+                    let cap = execution_cap(books);
+                    match books.execution().share(task, request.bytes, cap) {
+                        Share::Grant(bytes) => Decision::Grant(bytes),
+                        Share::Wait => Decision::Wait,
+                    }
+                }
             },
             Want::Storage | Want::Unroll { .. } => decide_storage(books, request),
         }
+    }
+
+    fn execution_cap(&self, books: &Books) -> Option<u64> {
+        Some(execution_cap(books))
     }
 
     /// Spark's waiters are not told when storage memory is released.

@@ -27,16 +27,31 @@ impl Account {
         add(1, u64::from(self.beyond_one))
     }
 
+    /// Holds `bytes` more.
+    #[inline]
+    pub(crate) fn charge(&mut self, bytes: u64) {
+        self.bytes = add(self.bytes, bytes);
+        self.peak = self.peak.max(self.bytes);
+    }
+
     pub(crate) fn is_idle(&self) -> bool {
         self.bytes == 0 && !self.counted && !self.registered && self.waiting == 0
     }
+}
+
+/// In a cache line of its own: mostly the same thread comes for it again.
+#[derive(Debug, Clone)]
+#[repr(align(64))]
+struct Slot {
+    task: TaskId,
+    account: Account,
 }
 
 /// Accounts by task. One request looks its task up several times in a row: the account that was looked
 /// up last, to be changed, is found again without hashing.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Accounts {
-    slots: Vec<(TaskId, Account)>,
+    slots: Vec<Slot>,
     places: FxHashMap<TaskId, usize>,
     recent: usize,
 }
@@ -49,7 +64,7 @@ impl Accounts {
         } else {
             self.places.get(&task).copied()?
         };
-        self.slots.get(place).map(|(_, account)| account)
+        self.slots.get(place).map(|slot| &slot.account)
     }
 
     #[inline]
@@ -58,7 +73,7 @@ impl Accounts {
             self.recent = self.places.get(&task).copied()?;
         }
         let slot = self.slots.get_mut(self.recent);
-        slot.map(|(_, account)| account)
+        slot.map(|slot| &mut slot.account)
     }
 
     /// The task's account; a new one where it has none.
@@ -67,7 +82,7 @@ impl Accounts {
         if !self.is_recent(task) {
             self.recent = self.find_or_make(task);
         }
-        &mut self.slots[self.recent].1
+        &mut self.slots[self.recent].account
     }
 
     #[cold]
@@ -75,7 +90,8 @@ impl Accounts {
         let next = self.slots.len();
         let place = *self.places.entry(task).or_insert(next);
         if place == next {
-            self.slots.push((task, Account::default()));
+            let account = Account::default();
+            self.slots.push(Slot { task, account });
         }
         place
     }
@@ -86,20 +102,20 @@ impl Accounts {
             return;
         };
         self.slots.swap_remove(place);
-        if let Some((moved, _)) = self.slots.get(place) {
-            self.places.insert(*moved, place);
+        if let Some(moved) = self.slots.get(place) {
+            self.places.insert(moved.task, place);
         }
     }
 
     /// All of them, in no order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (TaskId, &Account)> + '_ {
-        self.slots.iter().map(|(task, account)| (*task, account))
+        self.slots.iter().map(|slot| (slot.task, &slot.account))
     }
 
     #[inline]
     fn is_recent(&self, task: TaskId) -> bool {
         let slot = self.slots.get(self.recent);
-        slot.is_some_and(|(recent, _)| *recent == task)
+        slot.is_some_and(|slot| slot.task == task)
     }
 }
 

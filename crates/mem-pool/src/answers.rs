@@ -3,13 +3,15 @@
 use std::sync::Arc;
 use std::task::Waker;
 
+use mem_block::MemoryMode;
+
 use crate::ledger::Ledger;
 use crate::policy::Want;
 use crate::probe::{Event, Kind};
 use crate::refusal::{Reason, Refusal};
 use crate::reservation::Reservation;
 use crate::state::Arrival;
-use crate::step::ActionOutcome;
+use crate::step::{Action, ActionOutcome};
 use crate::ticket::{Ask, Ticket};
 use crate::waiter::{Attempt, Ended};
 
@@ -27,48 +29,54 @@ impl Ledger {
     }
 
     /// *Try*: evicts where that helps, never waits. Most requests are granted at once, and all but
-    /// those that evict need no ticket.
-    pub(crate) fn answer_now(self: &Arc<Self>, ask: Ask) -> Result<Reservation, Refusal> {
-        match self.take_now(ask) {
-            Ok(()) => Ok(self.guard(ask, ask.bytes())),
-            Err(arrival) => self.answer_from(ask, arrival),
-        }
-    }
-
-    /// Has all of `ask` granted, if that can be done at once: the bytes have no guard yet. What came
-    /// of it where not; [`answer_from`](Self::answer_from) goes on from there.
-    pub(crate) fn take_now(&self, ask: Ask) -> Result<(), Arrival> {
-        let attempt = Attempt::new(self.want(&ask), ask.mode(), ask.bytes());
+    /// those that evict need no ticket. Returns the bytes that were granted, which have no guard yet.
+    pub(crate) fn take(self: &Arc<Self>, ask: &Ask) -> Result<u64, Refusal> {
+        let (want, mode, bytes) = (self.want(ask), ask.mode(), ask.bytes());
         let answer = self.locked(
-            |state| match state.grant_at_once(&attempt) {
+            |state| match state.grant_at_once(want, mode, bytes) {
                 Some(sequence) => Ok(sequence),
-                None => Err(state.arrive(attempt, &mut None)),
+                None => Err(state.arrive_unwaiting(want, mode, bytes)),
             },
             |answer| {
                 let outcome = match answer {
-                    Ok(_) => ActionOutcome::Granted(attempt.bytes),
+                    Ok(_) => ActionOutcome::Granted(bytes),
                     Err(arrival) => arrival.outcome(),
                 };
-                Some((attempt.arrival(None, false), outcome))
+                Some((coming(want, mode, bytes), outcome))
             },
         );
-        self.tell_grant(ask, ask.bytes(), answer?);
-        Ok(())
+        match answer {
+            Ok(sequence) => {
+                self.tell_grant(*ask, bytes, sequence);
+                Ok(bytes)
+            }
+            Err(arrival) => self.answer_from(*ask, arrival),
+        }
+    }
+
+    /// The same for who can't use less than all of it.
+    ///
+    /// # Errors
+    /// A [`Refusal`] whose `kept` is what could be had.
+    pub(crate) fn take_exactly(self: &Arc<Self>, ask: &Ask) -> Result<(), Refusal> {
+        match self.take(ask)? {
+            all if all == ask.bytes() => Ok(()),
+            short => Err(Refusal::short(self, *ask, self.guard(ask, short))),
+        }
     }
 
     /// The answer to a request that may not wait, and was not granted at once.
     #[cold]
-    pub(crate) fn answer_from(
-        self: &Arc<Self>,
-        ask: Ask,
-        arrival: Arrival,
-    ) -> Result<Reservation, Refusal> {
+    fn answer_from(self: &Arc<Self>, ask: Ask, arrival: Arrival) -> Result<u64, Refusal> {
         match arrival {
-            Arrival::Granted { bytes, sequence } => Ok(self.granted(ask, bytes, sequence)),
+            Arrival::Granted { bytes, sequence } => {
+                self.tell_grant(ask, bytes, sequence);
+                Ok(bytes)
+            }
             Arrival::Ended(ended) => Err(self.refused(ask, ended)),
             Arrival::Act { id, need } => {
                 let (ticket, reclaim) = Ticket::to_evict(Arc::clone(self), ask, id, need);
-                crate::evicting::drive_evicting(ticket, reclaim)
+                crate::evicting::drive_evicting(ticket, reclaim).map(Reservation::leave)
             }
             Arrival::Parked { .. } => {
                 unreachable!("a request without a waker is refused, not parked")
@@ -94,12 +102,12 @@ impl Ledger {
     /// `bytes` were granted.
     pub(crate) fn granted(self: &Arc<Self>, ask: Ask, bytes: u64, sequence: u64) -> Reservation {
         self.tell_grant(ask, bytes, sequence);
-        self.guard(ask, bytes)
+        self.guard(&ask, bytes)
     }
 
     /// The guard of bytes that were granted.
     #[inline]
-    fn guard(self: &Arc<Self>, ask: Ask, bytes: u64) -> Reservation {
+    pub(crate) fn guard(self: &Arc<Self>, ask: &Ask, bytes: u64) -> Reservation {
         Reservation::new(Arc::clone(self), ask.kind(), ask.task(), ask.mode(), bytes)
     }
 
@@ -136,4 +144,10 @@ impl Ledger {
         self.tell(None, event);
         Refusal::capture(self, ask, reason)
     }
+}
+
+/// The coming of a request that may not wait, for records.
+#[cold]
+fn coming(want: Want, mode: MemoryMode, bytes: u64) -> Action {
+    Attempt::new(want, mode, bytes).arrival(None, false)
 }

@@ -6,6 +6,7 @@ use crate::execution_pool::ExecutionMemoryPool;
 use crate::policy::{Resize, Shift, Want};
 use crate::storage_pool::StorageMemoryPool;
 use crate::sum::add;
+use crate::task::TaskId;
 
 /// The sizes, in bytes, with which one mode starts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -117,6 +118,22 @@ impl Books {
             Want::Execution { task } => self.execution.take(task, bytes),
             Want::Storage | Want::Unroll { .. } => self.storage.take(bytes),
         }
+        self.charged();
+    }
+
+    /// The same for a task that is to be granted all of `bytes` by its share of `cap`, and counts from
+    /// now on. False, with nothing changed, where it is not.
+    #[inline]
+    pub(crate) fn charge_share(&mut self, task: TaskId, bytes: u64, cap: u64) -> bool {
+        let charged = self.execution.take_all(task, bytes, cap);
+        if charged {
+            self.charged();
+        }
+        charged
+    }
+
+    #[inline]
+    fn charged(&mut self) {
         self.peak = self.peak.max(self.granted());
         self.pay_debt();
     }
@@ -176,6 +193,7 @@ impl Books {
         std::mem::take(&mut self.opened)
     }
 
+    #[cold]
     fn pay(&mut self) {
         let frozen = self.execution.freeze(0);
         self.storage.freeze(0);

@@ -7,7 +7,7 @@ use mem_block::MemoryMode;
 use crate::ledger::Ledger;
 use crate::policy::Cause;
 use crate::probe::{Event, Kind};
-use crate::state::{Arrival, Leftover, State};
+use crate::state::{Arrival, State};
 use crate::step::{Action, ActionOutcome};
 use crate::task::TaskId;
 use crate::waiter::{Attempt, Ended};
@@ -252,23 +252,8 @@ impl Ledger {
         }
         if let Some(leftover) = state.leftover.take() {
             drop(state);
-            self.see_to(leftover);
+            leftover.see_to(self.probe.as_deref());
         }
         result
-    }
-
-    /// What a transaction left to be done without the lock.
-    #[cold]
-    fn see_to(&self, leftover: Leftover) {
-        drop((leftover.retired, leftover.retired_slack));
-        for waker in leftover.wakers {
-            // mutant(wake-after-unlock by release_wakes): delete
-            waker.wake();
-        }
-        if let Some(probe) = &self.probe {
-            for (number, step) in leftover.recorded {
-                probe.step(number, &step);
-            }
-        }
     }
 }

@@ -95,7 +95,8 @@ impl Exchanges {
     /// A transaction begins: what was said of the books may not be true much longer.
     #[inline]
     pub(crate) fn take_back(&self, state: &mut State) {
-        if std::mem::take(&mut state.says_full) {
+        if state.says_full {
+            state.says_full = false;
             // Before the books are changed, so that nobody reads it afterwards.
             // mutant(full-is-taken-back by room_beside_an_exchange): delete
             self.full_for.store(0, Ordering::Release);

@@ -83,15 +83,7 @@ impl ExecutionMemoryPool {
         let account = self.accounts.get(task);
         let (held, weight) = account.map_or((0, 1), |account| (account.bytes, account.weight()));
         let tasks = self.counted.max(weight);
-        // Mostly one task has it all, and divisions are slow.
-        let max_per_task = if tasks == weight {
-            cap
-        } else {
-            cap.saturating_mul(weight) / tasks
-        };
-        let grant = bytes
-            .min(max_per_task.saturating_sub(held))
-            .min(self.free());
+        let grant = bytes.min(room(held, weight, tasks, cap)).min(self.free());
         if grant == bytes {
             return Share::Grant(grant);
         }
@@ -179,14 +171,34 @@ impl ExecutionMemoryPool {
     }
 
     /// Charges `bytes`, which are free, to `task`.
-    #[inline]
     pub(crate) fn take(&mut self, task: TaskId, bytes: u64) {
         assert!(bytes <= self.free(), "execution grants only what is free");
-        self.used = add(self.used, bytes);
         let account = self.accounts.of(task);
         self.holders = add(self.holders, u64::from(account.bytes == 0 && bytes > 0));
-        account.bytes = add(account.bytes, bytes);
-        account.peak = account.peak.max(account.bytes);
+        self.used = add(self.used, bytes);
+        account.charge(bytes);
+    }
+
+    /// Counts `task` in and charges `bytes` to it, more than 0, where its [share](Self::share) of `cap`
+    /// is to be granted all of them. Changes nothing where not.
+    #[inline]
+    pub(crate) fn take_all(&mut self, task: TaskId, bytes: u64, cap: u64) -> bool {
+        let free = self.free();
+        let account = self.accounts.of(task);
+        let weight = account.weight();
+        let counted_before = if account.counted { 0 } else { weight };
+        let tasks = add(self.counted, counted_before);
+        if bytes > free || bytes > room(account.bytes, weight, tasks, cap) {
+            self.forget_if_idle(task);
+            return false;
+        }
+        self.counted = tasks;
+        self.holders = add(self.holders, u64::from(account.bytes == 0));
+        // mutant(granted-at-once-is-taken by no_over_grant_at_once): delete
+        self.used = add(self.used, bytes);
+        account.counted = true;
+        account.charge(bytes);
+        true
     }
 
     /// Takes back at most what `task` holds; returns how much that was. A task that holds nothing
@@ -253,7 +265,7 @@ impl ExecutionMemoryPool {
         self.pool_size = sub(self.pool_size, bytes);
     }
 
-    #[inline]
+    #[cold]
     fn forget_if_idle(&mut self, task: TaskId) {
         if self.accounts.get(task).is_some_and(Account::is_idle) {
             self.accounts.remove(task);
@@ -278,6 +290,18 @@ impl ExecutionMemoryPool {
             "holders hold something"
         );
     }
+}
+
+/// What a task that holds so much and counts as `weight` of `tasks` may hold more, if that is free.
+#[inline]
+fn room(held: u64, weight: u64, tasks: u64, cap: u64) -> u64 {
+    // Mostly one task has it all, and divisions are slow.
+    let max_per_task = if tasks == weight {
+        cap
+    } else {
+        cap.saturating_mul(weight) / tasks
+    };
+    max_per_task.saturating_sub(held)
 }
 
 #[cfg(all(test, not(mem_loom)))]

@@ -87,8 +87,10 @@ impl Ledger {
     ///
     /// # Errors
     /// The [`Refusal`].
+    #[inline]
     pub fn try_acquire(self: &Arc<Self>, ask: Ask) -> Result<Reservation, Refusal> {
-        self.answer_now(ask)
+        let bytes = self.take(&ask)?;
+        Ok(self.guard(&ask, bytes))
     }
 
     /// Like [`try_acquire`](Self::try_acquire) for a request for which `credit` was spilled.

@@ -125,14 +125,8 @@ impl LocalReservation {
         if self.draw(bytes) || self.refill(bytes) {
             return Ok(());
         }
-        let ask = self.ask(bytes);
-        match self.ledger.take_now(ask) {
-            Ok(()) => self.adopt(bytes),
-            Err(arrival) => {
-                let got = self.ledger.answer_from(ask, arrival)?;
-                self.take_over(self.ledger.exactly(ask, got)?);
-            }
-        }
+        self.ledger.take_exactly(&self.ask(bytes))?;
+        self.adopt(bytes);
         Ok(())
     }
 
@@ -168,21 +162,21 @@ impl LocalReservation {
                 }
                 let missing = bytes.saturating_sub(slack.reserve());
                 let want = missing.saturating_add(quantum);
-                let task = slack.task;
-                let attempt = Attempt::new(Want::Execution { task }, slack.mode, want);
+                let execution = Want::Execution { task: slack.task };
                 // A pool that had grown for slack would stay so, and with it the share below which
                 // tasks wait: slack comes out of what is free in the pool as it is.
-                let sequence = state.grant_at_once(&attempt)?;
+                let sequence = state.grant_at_once(execution, slack.mode, want)?;
                 state.arm(slack, sub(add(slack.reserve(), want), bytes));
-                Some((attempt, sequence))
+                Some((want, sequence))
             },
             |granted| {
-                let (attempt, _) = granted.as_ref()?;
-                let outcome = ActionOutcome::Granted(attempt.bytes);
-                Some((attempt.arrival(None, false), outcome))
+                let (want, _) = (*granted)?;
+                let execution = Want::Execution { task: slack.task };
+                let attempt = Attempt::new(execution, slack.mode, want);
+                Some((attempt.arrival(None, false), ActionOutcome::Granted(want)))
             },
         );
-        let Some((Attempt { bytes: want, .. }, sequence)) = granted else {
+        let Some((want, sequence)) = granted else {
             return false;
         };
         self.slack.set_used(add(self.bytes(), bytes));

@@ -146,6 +146,14 @@ pub trait Policy: fmt::Debug + Send + Sync {
     /// The next step for `request`. Called again after every step that is not final.
     fn decide(&self, books: &Books, request: &Request) -> Decision;
 
+    /// What all tasks together could have now, where [`decide`](Self::decide) goes by each task's
+    /// [share](crate::ExecutionMemoryPool::share) of just that as soon as enough is free. Then the ledger
+    /// does not ask about requests that are granted in full so: nearly all. None where it has to.
+    fn execution_cap(&self, books: &Books) -> Option<u64> {
+        let _always_asked = books;
+        None
+    }
+
     /// Whether waiters are looked at again after `cause`.
     fn reexamines(&self, cause: Cause) -> bool;
 

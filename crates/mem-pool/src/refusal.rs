@@ -36,7 +36,11 @@ pub enum Reason {
 /// only when it is shown. What was granted in part is in [`kept`](Self::kept); dropping the refusal
 /// gives that back.
 #[derive(Debug)]
-pub struct Refusal {
+pub struct Refusal(Box<Facts>);
+
+/// Behind a pointer: what a request that is granted returns is as large as what one that is not does.
+#[derive(Debug)]
+struct Facts {
     ledger: Arc<Ledger>,
     ask: Ask,
     reason: Reason,
@@ -64,98 +68,101 @@ impl Refusal {
                 _ => Limit::ExecutionFull,
             })
         });
-        refusal.kept = Some(kept);
+        refusal.0.kept = Some(kept);
         refusal
     }
 
     /// Looks at the books once, under the ledger's lock; `reason` is told what the task holds.
     fn look(ledger: &Arc<Ledger>, ask: Ask, reason: impl FnOnce(&Books, u64) -> Reason) -> Self {
-        ledger.with_books(ask.mode(), |books| {
-            let held = ask.task().map_or(0, |task| books.execution().held_by(task));
-            Self {
-                ledger: Arc::clone(ledger),
-                ask,
-                reason: reason(books, held),
-                free: match ask.kind() {
-                    Kind::Execution => books.execution().free(),
-                    Kind::Storage | Kind::Unroll => books.storage().free(),
-                },
-                active_tasks: books.execution().active_tasks(),
-                held,
-                kept: None,
-            }
-        })
+        let (reason, free, active_tasks, held) = ledger.with_books(ask.mode(), |books| {
+            let execution = books.execution();
+            let held = ask.task().map_or(0, |task| execution.held_by(task));
+            let free = match ask.kind() {
+                Kind::Execution => execution.free(),
+                Kind::Storage | Kind::Unroll => books.storage().free(),
+            };
+            (reason(books, held), free, execution.active_tasks(), held)
+        });
+        Self(Box::new(Facts {
+            ledger: Arc::clone(ledger),
+            ask,
+            reason,
+            free,
+            active_tasks,
+            held,
+            kept: None,
+        }))
     }
 
     /// Why.
     #[must_use]
     pub fn reason(&self) -> &Reason {
-        &self.reason
+        &self.0.reason
     }
 
     /// What was asked for.
     #[must_use]
     pub fn ask(&self) -> Ask {
-        self.ask
+        self.0.ask
     }
 
     /// Bytes that were free in the pool when it was refused.
     #[must_use]
     pub fn free(&self) -> u64 {
-        self.free
+        self.0.free
     }
 
     /// N when it was refused.
     #[must_use]
     pub fn active_tasks(&self) -> u64 {
-        self.active_tasks
+        self.0.active_tasks
     }
 
     /// What was granted in part.
     #[must_use]
     pub fn kept(&self) -> Option<&Reservation> {
-        self.kept.as_ref()
+        self.0.kept.as_ref()
     }
 
     /// Takes what was granted in part; as Spark would, it can then be [left](Reservation::leave)
     /// with the task.
     #[must_use]
     pub fn into_kept(self) -> Option<Reservation> {
-        self.kept
+        self.0.kept
     }
 
     /// The configuration key that would have helped.
     #[must_use]
     pub fn remedy(&self) -> &'static str {
-        let limit = match &self.reason {
+        let limit = match &self.0.reason {
             Reason::Limit(limit) => *limit,
             Reason::Deadline => return "hearth.wait.timeout",
             Reason::Evict(_) => return "hearth.spill.dirs",
             Reason::WouldWait | Reason::Deadlock | Reason::Cancelled => Limit::ExecutionFull,
         };
-        self.ledger.policy().remedy(self.ask.mode(), limit)
+        self.0.ledger.policy().remedy(self.0.ask.mode(), limit)
     }
 }
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what = match self.ask.kind() {
+        let what = match self.0.ask.kind() {
             Kind::Execution => "execution",
             Kind::Storage => "storage",
             Kind::Unroll => "unroll",
         };
-        let (mode, asked) = (self.ask.mode(), self.ask.bytes());
-        let granted = self.kept.as_ref().map_or(0, Reservation::bytes);
+        let (mode, asked) = (self.0.ask.mode(), self.0.ask.bytes());
+        let granted = self.0.kept.as_ref().map_or(0, Reservation::bytes);
         write!(f, "refused {asked} bytes of {mode} {what} memory")?;
-        if let Some(task) = self.ask.task() {
-            write!(f, " for {task}, which holds {}", self.held)?;
+        if let Some(task) = self.0.ask.task() {
+            write!(f, " for {task}, which holds {}", self.0.held)?;
         }
         write!(
             f,
             ": granted {granted}, free {}, active tasks {}; ",
-            self.free, self.active_tasks
+            self.0.free, self.0.active_tasks
         )?;
-        match &self.reason {
+        match &self.0.reason {
             Reason::Limit(limit) => write!(f, "{limit}")?,
             Reason::WouldWait => f.write_str("it would have had to wait")?,
             Reason::Deadlock => f.write_str("everybody who holds memory is waiting too")?,
@@ -164,11 +171,11 @@ impl fmt::Display for Refusal {
             Reason::Evict(error) => write!(f, "{error}")?,
         }
         write!(f, "; {} would have helped", self.remedy())?;
-        let holders = self.ledger.largest_holders(mode, 3);
+        let holders = self.0.ledger.largest_holders(mode, 3);
         if !holders.is_empty() {
             f.write_str("; largest holders now:")?;
             for (task, bytes) in holders {
-                let why = if self.ledger.is_waiting(task) {
+                let why = if self.0.ledger.is_waiting(task) {
                     "it is waiting itself"
                 } else {
                     "only its own task can make it spill"
@@ -182,7 +189,7 @@ impl fmt::Display for Refusal {
 
 impl Error for Refusal {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match &self.reason {
+        match &self.0.reason {
             Reason::Evict(error) => Some(error),
             Reason::Limit(_)
             | Reason::WouldWait

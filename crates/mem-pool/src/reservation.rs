@@ -110,14 +110,8 @@ impl Reservation {
     /// # Errors
     /// A [`Refusal`] whose `kept` is what could be had; the reservation is unchanged.
     pub fn try_grow(&mut self, bytes: u64) -> Result<(), Refusal> {
-        let ask = self.ask(bytes);
-        match self.ledger.take_now(ask) {
-            Ok(()) => self.bytes = add(self.bytes, bytes),
-            Err(arrival) => {
-                let got = self.ledger.answer_from(ask, arrival)?;
-                self.absorb(self.ledger.exactly(ask, got)?);
-            }
-        }
+        self.ledger.take_exactly(&self.ask(bytes))?;
+        self.bytes = add(self.bytes, bytes);
         Ok(())
     }
 

@@ -25,7 +25,7 @@ use crate::task::TaskId;
 use crate::waiter::{Attempt, Ended, Fate, Queue, Status, Waiter};
 use armed::Armed;
 pub use counters::Counters;
-pub(crate) use leftover::Leftover;
+use leftover::Leftover;
 
 /// What an examination of a request came to.
 #[derive(Debug)]
@@ -221,7 +221,7 @@ impl State {
                 let status = std::mem::replace(&mut waiter.status, Status::Parked);
                 // Whoever was told of its end has no waker any more, and nothing else to drop.
                 if waiter.waker.is_some() {
-                    self.leftover.retired.push(waiter);
+                    self.leftover.retire(waiter);
                 }
                 match status {
                     Status::Granted { bytes, sequence } => Arrival::Granted { bytes, sequence },

@@ -60,7 +60,6 @@ impl Attempt {
 
     /// Its coming, for records: under which number it has taken over a credit, if it has, and whether
     /// it may wait.
-    #[inline]
     pub(crate) fn arrival(&self, taken_over: Option<u64>, may_wait: bool) -> Action {
         let (kind, unrolling) = match self.want {
             Want::Execution { .. } => (Kind::Execution, 0),

@@ -107,7 +107,7 @@ pub enum StoreError {
         /// The block that needed room.
         block: BlockId,
         /// The refusal, with what went wrong.
-        source: Box<Refusal>,
+        source: Refusal,
     },
     /// The allocator gave no memory though it was granted.
     #[error("no memory for block {block}")]

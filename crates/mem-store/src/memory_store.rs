@@ -256,7 +256,7 @@ fn not_enough(block: &BlockId, refusal: Refusal) -> Result<(), StoreError> {
         }
         Reason::Evict(_) => Err(StoreError::Evict {
             block: block.clone(),
-            source: Box::new(refusal),
+            source: refusal,
         }),
         _ => Ok(()),
     }

@@ -44,7 +44,7 @@ pub enum Failure {
         /// Bytes that could be had; they have been given back.
         got: u64,
         /// What the books said when it was refused; shown by itself, it lists the largest holders.
-        refusal: Box<Refusal>,
+        refusal: Refusal,
         /// What the allocator said last, where it was the one that failed.
         allocator: Option<AllocError>,
     },
@@ -82,7 +82,7 @@ pub enum Failure {
     },
     /// The ledger refused: cancelled, out of time, not without waiting, everybody waits, or blocks
     /// could not be evicted.
-    Refused(Box<Refusal>),
+    Refused(Refusal),
 }
 
 impl Failure {
@@ -231,7 +231,7 @@ impl Error for MemoryError {
         match &self.0.failure {
             Failure::SpillFailed { error, .. } | Failure::Killed { error, .. } => Some(error),
             Failure::SpillOther { error, .. } => Some(&**error),
-            Failure::Refused(refusal) => Some(&**refusal),
+            Failure::Refused(refusal) => Some(refusal),
             Failure::OutOfMemory { allocator, .. } => allocator
                 .as_ref()
                 .map(|error| error as &(dyn Error + 'static)),

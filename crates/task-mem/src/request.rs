@@ -35,7 +35,7 @@ pub(crate) struct Request<'a, S: ?Sized> {
 struct Got {
     granted: Option<Reservation>,
     /// The last answer, where it was a refusal that spilling may help against.
-    refused: Option<Box<Refusal>>,
+    refused: Option<Refusal>,
 }
 
 impl Got {
@@ -50,8 +50,8 @@ impl Got {
         match answer {
             Ok(granted) => self.add(granted),
             Err(refusal) => match refusal.reason() {
-                Reason::WouldWait | Reason::Deadlock => self.refused = Some(Box::new(refusal)),
-                _ => return Err(Failure::Refused(Box::new(refusal))),
+                Reason::WouldWait | Reason::Deadlock => self.refused = Some(refusal),
+                _ => return Err(Failure::Refused(refusal)),
             },
         }
         Ok(())

@@ -109,7 +109,7 @@ impl<S: SelfSpill + ?Sized> Request<'_, S> {
         got: u64,
         allocator: Option<mem_block::AllocError>,
     ) -> Failure {
-        let refusal = Box::new(self.task.ledger().explain_short(self.ask(required)));
+        let refusal = self.task.ledger().explain_short(self.ask(required));
         Failure::OutOfMemory {
             required,
             got,

@@ -8,3 +8,4 @@ mod rig;
 mod scenarios_quirks;
 mod scenarios_static;
 mod scenarios_unified;
+mod short_way;

@@ -84,7 +84,7 @@ impl State {
             Status::ToAct { .. } => self.look_at_overlooked(mode),
             Status::Parked | Status::Acting(_) | Status::Ended(_) => {}
         }
-        self.leftover.retired.push(waiter);
+        self.leftover.retire(waiter);
     }
 
     /// Ends a queued request early, unless it was granted in the meantime. The eviction that runs for
@@ -143,8 +143,9 @@ impl State {
     }
 
     pub(super) fn wake(&mut self, id: u64) {
-        let waker = self.queue.get_mut(id).waker.take();
-        self.leftover.wakers.extend(waker);
+        if let Some(waker) = self.queue.get_mut(id).waker.take() {
+            self.leftover.wake(waker);
+        }
     }
 
     fn take_back(&mut self, attempt: &Attempt, bytes: u64) {

@@ -34,7 +34,7 @@ impl State {
             return 0;
         }
         slack.disarm();
-        self.leftover.retired_slack.push(self.armed.remove(slack));
+        self.leftover.retire_slack([self.armed.remove(slack)]);
         slack.take()
     }
 
@@ -90,7 +90,7 @@ impl State {
             let bytes = slack.take();
             self.give_back(slack, bytes);
         }
-        self.leftover.retired_slack.extend(owners);
+        self.leftover.retire_slack(owners);
     }
 
     /// A step of its own, for records: nobody waits, so nobody is told.
@@ -124,7 +124,7 @@ impl State {
         }
         self.steps = add(self.steps, 1);
         let step = LedgerStep::capture(self, action, outcome);
-        self.leftover.recorded.push((self.steps, step));
+        self.leftover.record(self.steps, step);
     }
 
     /// Whether a request would be granted in full with nothing evicted. Nothing is changed.

@@ -45,6 +45,34 @@ fn no_over_grant() {
     });
 }
 
+/// Two tasks ask for more than there is, and don't wait. Protects: that what is granted at once is taken.
+#[test]
+fn no_over_grant_at_once() {
+    model(|| {
+        let house = Arc::new(House::new(Unified::default(), options(sizes(TOTAL, 0, 0))));
+        let held = Arc::new(AtomicU64::new(0));
+        let work = |task: i64| {
+            let (house, held) = (Arc::clone(&house), Arc::clone(&held));
+            move || {
+                let Ok(grant) = house.ledger.try_acquire(ask(task, 3)) else {
+                    return;
+                };
+                let before = held.fetch_add(grant.bytes(), Ordering::SeqCst);
+                assert!(
+                    before + grant.bytes() <= TOTAL,
+                    "more granted than there is"
+                );
+                held.fetch_sub(grant.bytes(), Ordering::SeqCst);
+                drop(grant);
+            }
+        };
+        let other = spawn(work(2));
+        work(1)();
+        other.join().unwrap();
+        house.close(&[1, 2]);
+    });
+}
+
 /// Growing a reservation against another task's request: both are answered, within the total.
 #[test]
 fn resize_versus_acquire() {

@@ -48,6 +48,12 @@ impl Unified {
         }
     }
 
+    fn cap(books: &Books) -> u64 {
+        let pinned = books.storage().used().min(books.storage_region());
+        let cap = books.total().saturating_sub(pinned);
+        cap.saturating_sub(books.unmanaged())
+    }
+
     fn storage(books: &Books, request: &Request) -> Decision {
         let free = books.storage().free();
         let missing = request.bytes.saturating_sub(free);
@@ -86,13 +92,17 @@ impl Policy for Unified {
         if let Some(decision) = Self::execution(books, request) {
             return decision;
         }
-        let pinned = books.storage().used().min(books.storage_region());
-        let cap = books.total().saturating_sub(pinned);
-        let cap = cap.saturating_sub(books.unmanaged());
-        match books.execution().share(task, request.bytes, cap) {
+        match books
+            .execution()
+            .share(task, request.bytes, Self::cap(books))
+        {
             Share::Grant(bytes) => Decision::Grant(bytes),
             Share::Wait => Decision::Wait,
         }
+    }
+
+    fn execution_cap(&self, books: &Books) -> Option<u64> {
+        Some(Self::cap(books))
     }
 
     fn reexamines(&self, cause: Cause) -> bool {
