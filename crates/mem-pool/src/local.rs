@@ -227,18 +227,17 @@ impl LocalReservation {
     /// Gives `bytes` back, at most all that is in use: into the slack, as long as that is not too much.
     #[inline]
     pub fn shrink(&mut self, bytes: u64) {
-        let bytes = bytes.min(self.bytes());
         if !self.put_back(bytes) {
-            self.release(bytes, self.quantum);
+            self.release(bytes.min(self.bytes()), self.quantum);
         }
     }
 
-    /// Gives `bytes` of what is in use back into the slack alone. False, with nothing changed, where
-    /// that would be too much slack, or there may be none.
+    /// Gives `bytes` of what is in use back into the slack alone. False, with nothing changed, where as
+    /// much is not in use, or that would be too much slack, or there may be none.
     #[inline]
     pub fn put_back(&mut self, bytes: u64) -> bool {
         let most = self.quantum.saturating_mul(2);
-        bytes <= self.bytes() && self.slack.put_back(bytes, most)
+        self.slack.put_back(bytes, most)
     }
 
     /// Takes `bytes` of what is in use, at most all, out of it.

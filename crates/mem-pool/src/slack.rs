@@ -30,15 +30,17 @@ pub(crate) struct Slack {
 
 #[derive(Debug, Default)]
 struct Numbers {
-    /// The owner is between its look at `armed` and its last store.
-    busy: AtomicBool,
+    /// Twice what is in use, and one more while the owner is [`BUSY`]: to say that it is over costs it
+    /// no store of its own. Changed by the owner only.
+    used: AtomicU64,
     /// Slack may be used. Set by the owner, taken back by anybody, both under the ledger's lock.
     armed: AtomicBool,
     /// Granted and not in use. Changed by the busy owner, or under the ledger's lock while not armed.
     slack: AtomicU64,
-    /// In use. Changed by the owner only.
-    used: AtomicU64,
 }
+
+/// The owner is between its look at `armed` and its last store.
+const BUSY: u64 = 1;
 
 impl Slack {
     pub(crate) fn new(task: TaskId, mode: MemoryMode) -> Self {
@@ -53,7 +55,7 @@ impl Slack {
 
     /// Bytes in use. Any thread may ask.
     pub(crate) fn used(&self) -> u64 {
-        self.numbers.used.load(Ordering::Relaxed)
+        self.numbers.used.load(Ordering::Relaxed) >> 1
     }
 
     /// Bytes in reserve. Any thread may ask; exact for the owner, and under the ledger's lock while
@@ -66,50 +68,61 @@ impl Slack {
     /// enough of it or it may not be used.
     #[inline]
     pub(crate) fn draw(&self, bytes: u64) -> bool {
-        self.busily(|numbers| {
-            let slack = numbers.slack.load(Ordering::Relaxed);
-            let Some(rest) = slack.checked_sub(bytes) else {
-                return false;
-            };
-            numbers.slack.store(rest, Ordering::Relaxed);
-            self.set_used(self.used().saturating_add(bytes));
-            true
+        self.busily(|slack, twice_used| {
+            (bytes <= slack).then(|| {
+                let rest = slack.wrapping_sub(bytes);
+                (rest, twice_used.wrapping_add(bytes << 1))
+            })
         })
     }
 
-    /// The owner puts `bytes` of what it uses back into slack. False, with nothing changed, where
-    /// that would make more than `most`, or slack may not be used.
+    /// The owner puts `bytes` of what it uses back into slack. False, with nothing changed, where it
+    /// does not use as much, or that would make more than `most`, or slack may not be used.
     #[inline]
     pub(crate) fn put_back(&self, bytes: u64, most: u64) -> bool {
-        self.busily(|numbers| {
-            let slack = numbers.slack.load(Ordering::Relaxed).saturating_add(bytes);
-            if slack > most {
-                return false;
-            }
-            numbers.slack.store(slack, Ordering::Relaxed);
-            self.set_used(self.used().saturating_sub(bytes));
-            true
+        self.busily(|slack, twice_used| {
+            let slack = slack.wrapping_add(bytes);
+            (bytes <= twice_used >> 1 && slack <= most)
+                .then(|| (slack, twice_used.wrapping_sub(bytes << 1)))
         })
     }
 
     /// Writes what the owner uses; for the owner only.
+    ///
+    /// # Panics
+    /// At 2^63 bytes.
     #[inline]
     pub(crate) fn set_used(&self, bytes: u64) {
-        self.numbers.used.store(bytes, Ordering::Relaxed);
+        let twice = bytes.checked_mul(2).expect("nobody has 2^63 bytes");
+        self.numbers.used.store(twice, Ordering::Relaxed);
     }
 
-    /// Runs `work` where slack may be used. It must not panic: whoever recalls waits for its end. That
-    /// is why it saturates where the rest of the books would stop; what it adds up was granted.
+    /// Has `work` move bytes between slack and use, where slack may be used: both, the use twice, as
+    /// they are and as they shall be. It must not panic: whoever recalls waits for its end. So nothing
+    /// is checked where the rest of the books would stop; what it adds up was granted together, and
+    /// fits. Nor does it saturate: each change waits for the numbers that the one before has stored, and
+    /// would be later by it.
     #[inline]
-    fn busily(&self, work: impl FnOnce(&Numbers) -> bool) -> bool {
+    fn busily(&self, work: impl FnOnce(u64, u64) -> Option<(u64, u64)>) -> bool {
         let numbers = &*self.numbers;
-        numbers.busy.store(true, Ordering::Relaxed);
+        let before = numbers.used.load(Ordering::Relaxed);
+        numbers.used.store(before | BUSY, Ordering::Relaxed);
         // mutant(owner-fences by slack_is_taken_once): delete
         light_fence();
         // mutant(owner-looks by slack_is_taken_once): replace numbers.armed.load(Ordering::Relaxed) => true
-        let done = numbers.armed.load(Ordering::Relaxed) && work(numbers);
-        numbers.busy.store(false, Ordering::Release);
-        done
+        let may_use = numbers.armed.load(Ordering::Relaxed);
+        let slack = numbers.slack.load(Ordering::Relaxed);
+        match may_use.then(|| work(slack, before)).flatten() {
+            Some((slack, twice_used)) => {
+                numbers.slack.store(slack, Ordering::Relaxed);
+                numbers.used.store(twice_used, Ordering::Release);
+                true
+            }
+            None => {
+                numbers.used.store(before, Ordering::Release);
+                false
+            }
+        }
     }
 
     /// The owner may use slack from now on, of which it has `bytes`. Under the ledger's lock.
@@ -147,8 +160,8 @@ impl Slack {
 
     /// Takes all of the slack. Under the ledger's lock, after disarming and the fence.
     pub(crate) fn take(&self) -> u64 {
-        // mutant(recall-waits by slack_is_taken_once): replace self.numbers.busy.load(Ordering::Acquire) => false
-        while self.numbers.busy.load(Ordering::Acquire) {
+        // mutant(recall-waits by slack_is_taken_once): replace BUSY => 0
+        while self.numbers.used.load(Ordering::Acquire) & BUSY > 0 {
             thread::yield_now();
         }
         let slack = self.numbers.slack.load(Ordering::Relaxed);

@@ -55,11 +55,12 @@ mod membarrier {
     /// Whether the kernel can fence all threads.
     #[inline]
     pub(super) fn is_had() -> bool {
-        match STANDING.load(Ordering::Relaxed) {
-            HAD => true,
-            MISSING => false,
-            _ => register(),
-        }
+        STANDING.load(Ordering::Relaxed) == HAD || is_had_at_last()
+    }
+
+    #[cold]
+    fn is_had_at_last() -> bool {
+        STANDING.load(Ordering::Relaxed) == UNKNOWN && register()
     }
 
     pub(super) fn fence_all_threads() {
@@ -67,7 +68,6 @@ mod membarrier {
         assert!(done, "a registered process may have its threads fenced");
     }
 
-    #[cold]
     fn register() -> bool {
         let wanted = libc::c_long::from(PRIVATE_EXPEDITED | REGISTER_PRIVATE_EXPEDITED);
         let offered = call(QUERY);

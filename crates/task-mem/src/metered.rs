@@ -119,9 +119,8 @@ impl Metered {
     /// Gives `bytes` back, at most all that is in use.
     #[inline]
     pub fn shrink(&mut self, bytes: u64) {
-        let bytes = bytes.min(self.bytes());
         if !self.local.put_back(bytes) {
-            self.release(bytes);
+            self.release(bytes.min(self.bytes()));
         }
     }
 
