@@ -125,7 +125,7 @@ impl<'a, S: SelfSpill + ?Sized> Request<'a, S> {
     }
 
     /// Marks the consumer as asking. Nothing below may be called without that mark.
-    pub(crate) fn begin(&mut self) -> Result<Asking, Failure> {
+    pub(crate) fn begin(&mut self) -> Result<Asking<'a>, Failure> {
         let first = {
             let mut state = self.task.state.lock();
             if state
@@ -144,7 +144,7 @@ impl<'a, S: SelfSpill + ?Sized> Request<'a, S> {
             self.task.ledger().register_task(self.task.task());
         }
         Ok(Asking {
-            task: Arc::clone(self.task),
+            task: self.task,
             id: self.asker.id,
         })
     }
@@ -202,8 +202,9 @@ impl<'a, S: SelfSpill + ?Sized> Request<'a, S> {
         if bytes == 0 {
             return Ok(());
         }
-        let ledger = Arc::clone(self.task.ledger());
-        got.take(self.face.ask(&ledger, self.ask(bytes), None).await)?;
+        let task = self.task;
+        let ledger = task.ledger();
+        got.take(self.face.ask(ledger, self.ask(bytes), None).await)?;
         if got.bytes() >= bytes {
             return Ok(());
         }
@@ -219,7 +220,7 @@ impl<'a, S: SelfSpill + ?Sized> Request<'a, S> {
                 continue;
             }
             let before = got.bytes();
-            let answer = self.face.ask(&ledger, self.ask(need), Some(&credit)).await;
+            let answer = self.face.ask(ledger, self.ask(need), Some(&credit)).await;
             got.take(answer)?;
             if spilled.in_vain && got.bytes() == before {
                 // It says that it gave something back, and would say so for ever.
@@ -251,12 +252,12 @@ impl<'a, S: SelfSpill + ?Sized> Request<'a, S> {
 }
 
 /// The mark of a consumer that is asking.
-pub(crate) struct Asking {
-    task: Arc<TaskMemoryManager>,
+pub(crate) struct Asking<'a> {
+    task: &'a TaskMemoryManager,
     id: ConsumerId,
 }
 
-impl Drop for Asking {
+impl Drop for Asking<'_> {
     fn drop(&mut self) {
         self.task.state.lock().stop_asking(self.id);
     }

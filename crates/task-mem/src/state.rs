@@ -91,12 +91,13 @@ impl State {
 
     /// The consumer has gone. What it left behind is what it leaks, unless its guards still live.
     pub(crate) fn remove(&mut self, id: ConsumerId) {
-        if let Some(record) = self.records.get_mut(&id) {
-            record.gone = true;
-            record.spill = Spillable::Never;
-        }
         self.spillers.remove(&id);
-        self.drop_if_over(id);
+        if self.records.contains_key(&id) {
+            self.change(id, |record| {
+                record.gone = true;
+                record.spill = Spillable::Never;
+            });
+        }
     }
 
     pub(crate) fn record(&self, id: ConsumerId) -> &Record {
@@ -132,9 +133,9 @@ impl State {
     }
 
     pub(crate) fn stop_asking(&mut self, id: ConsumerId) {
-        let record = self.record_mut(id);
-        record.asking = record.asking.checked_sub(1).expect("it has started asking");
-        self.drop_if_over(id);
+        self.change(id, |record| {
+            record.asking = record.asking.checked_sub(1).expect("it has started asking");
+        });
     }
 
     /// A request of the consumer was granted `bytes`.
@@ -157,9 +158,10 @@ impl State {
     }
 
     pub(crate) fn uncount(&mut self, id: ConsumerId, account: Account, bytes: u64) {
-        let counted = &mut self.record_mut(id).bytes[account.index()];
-        *counted = counted.saturating_sub(bytes);
-        self.drop_if_over(id);
+        self.change(id, |record| {
+            let counted = &mut record.bytes[account.index()];
+            *counted = counted.saturating_sub(bytes);
+        });
     }
 
     /// From now on the consumer meters some of what it uses itself.
@@ -168,8 +170,7 @@ impl State {
     }
 
     pub(crate) fn remove_meter(&mut self, id: ConsumerId, meter: &LocalUse) {
-        self.record_mut(id).meters.retain(|other| other != meter);
-        self.drop_if_over(id);
+        self.change(id, |record| record.meters.retain(|other| other != meter));
     }
 
     /// What a consumer meters was `before`, with its slack, and is `now`.
@@ -291,8 +292,11 @@ impl State {
         std::mem::take(&mut self.pages)
     }
 
-    fn drop_if_over(&mut self, id: ConsumerId) {
-        if self.records.get(&id).is_some_and(Record::is_over) {
+    /// Changes a record, which is forgotten where it is over by that.
+    fn change(&mut self, id: ConsumerId, change: impl FnOnce(&mut Record)) {
+        let record = self.record_mut(id);
+        change(record);
+        if record.is_over() {
             self.records.remove(&id);
         }
     }
