@@ -90,11 +90,11 @@ impl Slack {
     /// Writes what the owner uses; for the owner only.
     ///
     /// # Panics
-    /// At 2^63 bytes.
+    /// Where that and the slack come to 2^63 bytes.
     #[inline]
     pub(crate) fn set_used(&self, bytes: u64) {
-        let twice = bytes.checked_mul(2).expect("nobody has 2^63 bytes");
-        self.numbers.used.store(twice, Ordering::Relaxed);
+        assert_fits(bytes, self.reserve());
+        self.numbers.used.store(bytes << 1, Ordering::Relaxed);
     }
 
     /// Has `work` move bytes between slack and use, where slack may be used: both, the use twice, as
@@ -126,7 +126,11 @@ impl Slack {
     }
 
     /// The owner may use slack from now on, of which it has `bytes`. Under the ledger's lock.
+    ///
+    /// # Panics
+    /// Where that and what it uses come to 2^63 bytes.
     pub(crate) fn arm(&self, bytes: u64) {
+        assert_fits(self.used(), bytes);
         self.numbers.slack.store(bytes, Ordering::Relaxed);
         self.numbers.armed.store(true, Ordering::Relaxed);
     }
@@ -168,4 +172,12 @@ impl Slack {
         self.numbers.slack.store(0, Ordering::Relaxed);
         slack
     }
+}
+
+/// The sum does not change where bytes are moved, so twice the use fits ever after.
+fn assert_fits(used: u64, slack: u64) {
+    assert!(
+        used.saturating_add(slack) < 1 << 63,
+        "nobody has 2^63 bytes"
+    );
 }
