@@ -1,10 +1,12 @@
 //! Names of blocks.
 
 use std::fmt;
+use std::hash::BuildHasher;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use mem_pool::Dataset;
+use rustc_hash::FxBuildHasher;
 
 /// What a block is called. Cheap to clone, compare and hash; shows and parses as in Spark.
 ///
@@ -50,6 +52,9 @@ enum Name {
 #[error("a block's name is empty")]
 pub struct EmptyBlockId;
 
+/// So many numbers that follow one another, from a multiple of it on, are neighbours in a table.
+const NEIGHBOURS: u64 = 16;
+
 impl BlockId {
     /// `rdd_R_P`: partition `partition` of `dataset`.
     #[must_use]
@@ -77,6 +82,27 @@ impl BlockId {
             Name::Broadcast { .. } | Name::Text(_) => None,
         }
     }
+
+    /// Where to look for it in a table of hashes.
+    ///
+    /// Blocks are mostly put, got and evicted in the order of their numbers. Where each were at a place
+    /// of its own, every one of them would bring in a line of the processor's cache or two for nobody
+    /// else. Whole rows are spread as any hash spreads, and so are the numbers of other steps.
+    pub(crate) fn place(&self) -> u64 {
+        match self.0 {
+            Name::Rdd { dataset, partition } => place_in_row(Some(dataset), partition),
+            Name::Broadcast { id } => place_in_row(None, id),
+            Name::Text(_) => FxBuildHasher.hash_one(self),
+        }
+    }
+}
+
+/// The place of `number` among the partitions of a dataset, or the broadcasts.
+fn place_in_row(dataset: Option<Dataset>, number: u64) -> u64 {
+    let row = FxBuildHasher.hash_one((dataset, number / NEIGHBOURS));
+    let within = number % NEIGHBOURS;
+    // Tables take the place from the lowest bits, and from the highest what they look at first.
+    (row - row % NEIGHBOURS + within) ^ (within << 57)
 }
 
 impl FromStr for BlockId {
@@ -143,6 +169,19 @@ mod tests {
         for odd in ["rdd_01_2", "rdd_1_+2", "rdd_1", "rdd_1_2_3", "broadcast_x"] {
             check(odd, None);
         }
+    }
+
+    #[test]
+    fn numbers_that_follow_one_another_are_neighbours_and_no_two_look_alike() {
+        let row: Vec<u64> = (32..48).map(|id| BlockId::broadcast(id).place()).collect();
+        let low = |place: u64| place % (1 << 32);
+        for (pair, tag) in row.windows(2).zip(1..) {
+            assert_eq!(low(pair[0]) + 1, low(pair[1]));
+            assert_eq!((pair[1] ^ row[0]) >> 57, tag);
+        }
+        let far = BlockId::broadcast(48).place();
+        assert!(!row.contains(&far) && low(row[15]) + 1 != low(far));
+        assert_ne!(BlockId::rdd(Dataset::new(0), 32).place(), row[0]);
     }
 
     #[test]

@@ -8,7 +8,6 @@
 //! whose stamp is newer than its place. Nobody has a newer place than stamp, so the first block whose
 //! place is its stamp is the least recently used of all.
 
-use std::hash::BuildHasher;
 use std::sync::{Arc, Weak};
 use std::task::Waker;
 
@@ -18,7 +17,6 @@ use mem_block::MemoryMode;
 use mem_pool::Dataset;
 use mem_sync::Mutex;
 use mem_sync::atomic::{AtomicU64, Ordering};
-use rustc_hash::FxBuildHasher;
 use smallvec::SmallVec;
 
 use crate::block::{Aftermath, Block, LockKind, State};
@@ -81,7 +79,7 @@ impl Blocks {
     }
 
     pub(crate) fn find(&self, id: &BlockId) -> Option<Arc<Block>> {
-        let hash = hash(id);
+        let hash = id.place();
         let shard = self.shard(hash).lock();
         let entry = shard.find(hash, |entry| entry.id == *id)?;
         Some(Arc::clone(&entry.block))
@@ -89,7 +87,7 @@ impl Blocks {
 
     /// What a block has in memory, whose gate lets the caller in.
     pub(crate) fn get(&self, id: &BlockId) -> Option<Arc<Content>> {
-        let hash = hash(id);
+        let hash = id.place();
         let shard = self.shard(hash).lock();
         let entry = shard.find(hash, |entry| entry.id == *id)?;
         let stale = match entry.content.upgrade() {
@@ -126,9 +124,9 @@ impl Blocks {
     ) -> Result<Arc<Block>, Arc<Block>> {
         let block = Block::new(id.clone(), level, mode, Weak::clone(&self.home));
         let new = Entry::new(&block);
-        let hash = hash(id);
+        let hash = id.place();
         let mut shard = self.shard(hash).lock();
-        let slot = shard.entry(hash, |entry| entry.id == *id, |entry| self::hash(&entry.id));
+        let slot = shard.entry(hash, |entry| entry.id == *id, |entry| entry.id.place());
         let replaced = match slot {
             // One that is just being taken out of the table is as good as gone.
             Slot::Occupied(there) if !there.get().block.state.lock().removed => {
@@ -203,7 +201,7 @@ impl Blocks {
     }
 
     fn forget(&self, block: &Arc<Block>) {
-        let hash = hash(&block.id);
+        let hash = block.id.place();
         let mut shard = self.shard(hash).lock();
         let found = shard.find_entry(hash, |entry| Arc::ptr_eq(&entry.block, block));
         let removed = found.ok().map(|found| found.remove().0);
@@ -295,10 +293,6 @@ impl Blocks {
         let number = usize::try_from(hash >> 32).expect("32 bits are left");
         &self.shards[number % SHARDS].0
     }
-}
-
-fn hash(id: &BlockId) -> u64 {
-    FxBuildHasher.hash_one(id)
 }
 
 /// What became of the oldest in the queue.
