@@ -44,7 +44,8 @@ impl<B> Default for EvictionQueue<B> {
 struct Order<B> {
     slots: Slots<B>,
     datasets: FxHashMap<Option<Dataset>, Line>,
-    /// The first of each line.
+    /// Each line, by a stamp that its first block is not older than. As long as one line leads, nothing
+    /// changes here, whoever leaves it: the others are known to begin later.
     heads: BTreeSet<(Stamp, Option<Dataset>)>,
     bytes: u64,
 }
@@ -77,15 +78,12 @@ impl<B> EvictionQueue<B> {
     ) -> Place {
         let order = self.order(mode);
         let line = order.datasets.entry(dataset).or_default();
-        let before = line.head(&order.slots);
         // Sums of blocks' sizes: they are granted, so they fit.
         order.bytes += queued.bytes;
-        let place = line.insert(&mut order.slots, stamp, queued);
-        let before = before.map(|(stamp, _)| stamp);
-        if before.is_none_or(|before| stamp < before) {
-            order.move_head(dataset, before, Some(stamp));
+        if line.bound.is_none_or(|bound| stamp < bound) {
+            line.rebound(&mut order.heads, dataset, Some(stamp));
         }
-        place
+        line.insert(&mut order.slots, stamp, queued)
     }
 
     /// Takes out a block that stands at `place` in the line of its dataset.
@@ -97,12 +95,11 @@ impl<B> EvictionQueue<B> {
     ) -> Option<Queued<B>> {
         let order = self.order(mode);
         let line = order.datasets.get_mut(&dataset)?;
-        let (before, first) = line.head(&order.slots)?;
         let queued = line.remove(&mut order.slots, place)?;
         order.bytes -= queued.bytes;
-        if place == first {
-            let now = line.head(&order.slots).map(|(stamp, _)| stamp);
-            order.move_head(dataset, Some(before), now);
+        if line.head(&order.slots).is_none() {
+            line.rebound(&mut order.heads, dataset, None);
+            order.datasets.remove(&dataset);
         }
         Some(queued)
     }
@@ -116,12 +113,8 @@ impl<B> EvictionQueue<B> {
         wanted: Option<u64>,
     ) -> Option<(Stamp, Queued<B>)> {
         let order = self.order(mode);
-        // At most one line is passed over.
-        let mut heads = order.heads.iter();
-        let (stamp, dataset) = *heads.find(|(_, of)| of.is_none() || *of != spare)?;
-        let line = order.datasets.get(&dataset)?;
-        let (_, place) = line.head(&order.slots)?;
-        if wanted.is_some() && wanted != order.slots.bytes_at(place) {
+        let (dataset, stamp, place) = order.oldest(spare)?;
+        if wanted.is_some() && order.slots.queued_at(place).map(|queued| queued.bytes) != wanted {
             return None;
         }
         self.taken = self.taken.wrapping_add(1);
@@ -150,18 +143,21 @@ impl<B> EvictionQueue<B> {
 }
 
 impl<B> Order<B> {
-    /// The line of `dataset` began with `before`, and begins with `now`.
-    fn move_head(&mut self, dataset: Option<Dataset>, before: Option<Stamp>, now: Option<Stamp>) {
-        if let Some(before) = before {
-            self.heads.remove(&(before, dataset));
-        }
-        match now {
-            Some(now) => {
-                self.heads.insert((now, dataset));
+    /// The oldest block that is not of the dataset `spare`. Costs one step more for each line that some
+    /// block has left, as its first, since it was last found to begin too late; and at most one line is
+    /// passed over.
+    fn oldest(&mut self, spare: Option<Dataset>) -> Option<(Option<Dataset>, Stamp, Place)> {
+        loop {
+            let heads = self.heads.iter();
+            let mut others = heads.filter(|(_, of)| of.is_none() || *of != spare);
+            let (_, dataset) = *others.next()?;
+            let next = others.next().map(|(bound, _)| *bound);
+            let line = self.datasets.get_mut(&dataset)?;
+            let (stamp, place) = line.head(&self.slots)?;
+            if next.is_none_or(|next| stamp <= next) {
+                return Some((dataset, stamp, place));
             }
-            None => {
-                self.datasets.remove(&dataset);
-            }
+            line.rebound(&mut self.heads, dataset, Some(stamp));
         }
     }
 }

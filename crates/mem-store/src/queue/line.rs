@@ -1,7 +1,9 @@
 //! The blocks of one dataset in their order, as links between slots that all lines share.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeSet, BinaryHeap};
+
+use mem_pool::Dataset;
 
 use super::{Place, Queued, Stamp};
 
@@ -41,9 +43,9 @@ impl<B> Default for Slots<B> {
 }
 
 impl<B> Slots<B> {
-    /// The bytes of the block at `place`.
-    pub(super) fn bytes_at(&self, place: Place) -> Option<u64> {
-        self.get(place.0).map(|standing| standing.queued.bytes)
+    /// The block at `place`.
+    pub(super) fn queued_at(&self, place: Place) -> Option<&Queued<B>> {
+        self.get(place.0).map(|standing| &standing.queued)
     }
 
     fn add(&mut self, standing: Standing<B>) -> usize {
@@ -104,6 +106,8 @@ pub(super) struct Line {
     strays: BinaryHeap<Reverse<(Stamp, usize)>>,
     strays_there: usize,
     bytes: u64,
+    /// What it stands under among the lines: no block in it is older. None while it is not there.
+    pub(super) bound: Option<Stamp>,
 }
 
 impl Default for Line {
@@ -114,6 +118,7 @@ impl Default for Line {
             strays: BinaryHeap::new(),
             strays_there: 0,
             bytes: 0,
+            bound: None,
         }
     }
 }
@@ -130,6 +135,21 @@ impl Line {
         let stray = self.strays.peek().map(|Reverse(stray)| *stray);
         let (stamp, at) = row.into_iter().chain(stray).min()?;
         Some((stamp, Place(at)))
+    }
+
+    /// Has the line of `dataset` stand under another stamp among the `lines`.
+    pub(super) fn rebound(
+        &mut self,
+        lines: &mut BTreeSet<(Stamp, Option<Dataset>)>,
+        dataset: Option<Dataset>,
+        bound: Option<Stamp>,
+    ) {
+        if let Some(before) = std::mem::replace(&mut self.bound, bound) {
+            lines.remove(&(before, dataset));
+        }
+        if let Some(bound) = bound {
+            lines.insert((bound, dataset));
+        }
     }
 
     pub(super) fn insert<B>(
