@@ -104,6 +104,7 @@ mod packed;
 mod pool;
 mod raw;
 mod region;
+mod span;
 mod system;
 pub mod testing;
 
@@ -117,4 +118,5 @@ pub use error::AllocError;
 pub use location::{ARRAY_BASE_OFFSET, MemoryLocation, ObjectId};
 pub use mode::MemoryMode;
 pub use packed::{PackError, PackedRecordPointer};
+pub use span::Span;
 pub use system::{HeapAllocator, OffHeapAllocator};

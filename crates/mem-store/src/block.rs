@@ -234,9 +234,9 @@ impl State {
 
     /// Takes what it holds in memory. Who reads it keeps reading.
     pub(crate) fn take_memory(&mut self) -> Option<Arc<Content>> {
+        self.is_out = false;
         let content = self.memory.take()?;
         content.gate.close();
-        self.is_out = false;
         Some(content)
     }
 
@@ -246,10 +246,31 @@ impl State {
         let content = self.memory.as_ref()?;
         // mutant(the-read-stays by got_beside_an_eviction): replace content.gate.close_if_empty() => true
         if is_free && content.gate.close_if_empty() {
-            self.take_memory()
+            self.is_out = false;
+            self.memory.take()
         } else {
             None
         }
+    }
+
+    /// Marks it as leaving, where nobody is in the way.
+    pub(crate) fn mark_leaving(&mut self) -> Option<()> {
+        self.leaving = true;
+        Some(())
+    }
+
+    /// Takes what it holds in memory where nobody reads it, and says what follows from that: all in one
+    /// for a block that is out of the queue and needs no time to leave.
+    pub(crate) fn leave_unread(&mut self) -> Option<(Arc<Content>, Aftermath)> {
+        let was_removed = self.removed;
+        let content = self.take_unread()?;
+        self.removed |= self.is_over();
+        let aftermath = Aftermath {
+            is_misplaced: false,
+            is_gone: self.removed && !was_removed,
+            waiting: std::mem::take(&mut self.waiting),
+        };
+        Some((content, aftermath))
     }
 
     /// Takes over a copy on disk, unless there is one; gives it back then, to be dropped elsewhere.

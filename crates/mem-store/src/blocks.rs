@@ -8,6 +8,8 @@
 //! whose stamp is newer than its place. Nobody has a newer place than stamp, so the first block whose
 //! place is its stamp is the least recently used of all.
 
+mod candidate;
+
 use std::sync::{Arc, Weak};
 use std::task::Waker;
 
@@ -23,8 +25,9 @@ use crate::block::{Aftermath, Block, LockKind, State};
 use crate::block_id::BlockId;
 use crate::content::Content;
 use crate::info_manager::BlockInfoManager;
-use crate::queue::{EvictionQueue, Queued, Stamp};
+use crate::queue::Stamp;
 use crate::storage_level::StorageLevel;
+use candidate::{Candidates, Look, dismiss_oldest, enqueue};
 
 /// Parts of the table, so that look-ups by several threads seldom meet.
 const SHARDS: usize = 64;
@@ -62,7 +65,7 @@ impl Entry {
 #[derive(Debug)]
 pub(crate) struct Blocks {
     shards: Box<[Shard]>,
-    queue: Apart<Mutex<EvictionQueue<Arc<Block>>>>,
+    queue: Apart<Mutex<Candidates>>,
     stamp: Apart<AtomicU64>,
     /// Whose these are.
     home: Weak<BlockInfoManager>,
@@ -225,8 +228,10 @@ impl Blocks {
         // In vain it would cost all blocks.
         let enough = queue.bytes(mode, spare) >= need;
         while enough && bytes < need {
-            match mark_oldest(&mut queue, mode, spare, None) {
-                Look::Marked { block, bytes: more } => {
+            match dismiss_oldest(&mut queue, mode, spare, None, State::mark_leaving) {
+                Look::Leaves {
+                    block, bytes: more, ..
+                } => {
                     // The sum of granted sizes fits.
                     bytes += more;
                     chosen.push(block);
@@ -245,22 +250,26 @@ impl Blocks {
         None
     }
 
-    /// Chooses the block that [`choose`](Self::choose) would, and marks it, where one of just `bytes`
-    /// bytes is enough. `None`, and nothing marked, where the next one has another size.
-    pub(crate) fn choose_one(
+    /// Takes the block that [`choose`](Self::choose) would out of memory at once, where one of just
+    /// `bytes` bytes is enough, and gives what it was. `None`, and nothing taken, where the next one
+    /// has another size.
+    pub(crate) fn take_one(
         &self,
         bytes: u64,
         mode: MemoryMode,
         spare: Option<Dataset>,
-    ) -> Option<Arc<Block>> {
+    ) -> Option<(Arc<Block>, Arc<Content>)> {
         let mut queue = self.queue.0.lock();
-        loop {
-            match mark_oldest(&mut queue, mode, spare, Some(bytes)) {
-                Look::Marked { block, .. } => return Some(block),
+        let (block, (content, aftermath)) = loop {
+            match dismiss_oldest(&mut queue, mode, spare, Some(bytes), State::leave_unread) {
+                Look::Leaves { block, left, .. } => break (block, left),
                 Look::PassedOver => {}
                 Look::Nothing => return None,
             }
-        }
+        };
+        drop(queue);
+        self.follow(&block, aftermath);
+        Some((block, content))
     }
 
     /// Makes a block that its writer has finished an entry, which counts as used now, and lets the
@@ -277,7 +286,7 @@ impl Blocks {
             return Err(content);
         }
         let before = state.obstacles();
-        content.touch(self.now());
+        content.begin(self.now());
         state.memory = Some(content);
         state.exit(LockKind::Write);
         enqueue(&mut queue, block, &mut state);
@@ -292,56 +301,5 @@ impl Blocks {
         // A shard's table has the lowest bits for the place, and the highest as a tag.
         let number = usize::try_from(hash >> 32).expect("32 bits are left");
         &self.shards[number % SHARDS].0
-    }
-}
-
-/// What became of the oldest in the queue.
-enum Look {
-    /// It leaves.
-    Marked { block: Arc<Block>, bytes: u64 },
-    /// It was used since it got its place, or is being read: it has another place, or none.
-    PassedOver,
-    /// There is none, or none of the size wanted.
-    Nothing,
-}
-
-/// Takes the oldest block of `mode` that is not of the dataset `spare` out of the queue, and marks it
-/// as leaving if it may. Where a size is wanted, only one of that size.
-fn mark_oldest(
-    queue: &mut EvictionQueue<Arc<Block>>,
-    mode: MemoryMode,
-    spare: Option<Dataset>,
-    wanted: Option<u64>,
-) -> Look {
-    let Some((stamp, Queued { block, bytes })) = queue.take_oldest(mode, spare, wanted) else {
-        return Look::Nothing;
-    };
-    let mut state = block.state.lock();
-    state.queued = None;
-    let used = state.memory.as_ref().map(|content| content.used());
-    if state.is_evictable() && used == Some(stamp) && !state.is_got() {
-        state.leaving = true;
-        drop(state);
-        return Look::Marked { block, bytes };
-    }
-    // Used since, it goes further back. With readers it comes back when they leave.
-    state.is_out = used == Some(stamp) && state.is_got();
-    enqueue(queue, &block, &mut state);
-    drop(state);
-    Look::PassedOver
-}
-
-/// Adds a block that is not in the queue to it, if it belongs there.
-fn enqueue(queue: &mut EvictionQueue<Arc<Block>>, block: &Arc<Block>, state: &mut State) {
-    if !state.is_evictable() {
-        return;
-    }
-    if let Some(content) = &state.memory {
-        let queued = Queued {
-            block: Arc::clone(block),
-            bytes: content.size,
-        };
-        let place = queue.insert(block.mode, block.id.dataset(), content.used(), queued);
-        state.queued = Some(place);
     }
 }

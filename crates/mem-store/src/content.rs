@@ -5,6 +5,7 @@ mod gate;
 use std::io::{self, Write};
 use std::sync::{Arc, Weak};
 
+use mem_block::Span;
 use mem_pool::Reservation;
 use mem_sync::atomic::{AtomicU64, Ordering};
 
@@ -31,6 +32,14 @@ impl Data {
         match self {
             Self::Bytes(_) => Form::Serialized,
             Self::Values(_) => Form::Deserialized,
+        }
+    }
+
+    /// Where the bytes are, or the first piece of them; nowhere in particular for values.
+    pub(crate) fn span(&self) -> Span {
+        match self {
+            Self::Bytes(bytes) => bytes.chunks().next().map(Span::of).unwrap_or_default(),
+            Self::Values(_) => Span::default(),
         }
     }
 
@@ -78,6 +87,11 @@ impl Content {
     /// When it was last used.
     pub(crate) fn used(&self) -> Stamp {
         self.used.load(Ordering::Acquire)
+    }
+
+    /// It is used now, for the first time: nobody else knows of it.
+    pub(crate) fn begin(&self, now: Stamp) {
+        self.used.store(now, Ordering::Release);
     }
 
     /// It is used now, and perhaps by others at once: the latest counts.

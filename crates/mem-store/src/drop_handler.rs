@@ -29,7 +29,8 @@ pub trait DropHandler: Debug + Send + Sync {
 
     /// Whether blocks just go: nothing of them is kept, that takes no time, and it can't fail. A block
     /// may then give its memory to another of the same size without the ledger knowing that it is on
-    /// its way. `false` is always right.
+    /// its way, and without [`drop_from_memory`](Self::drop_from_memory) being asked: only
+    /// [`dropped`](Self::dropped) is told. `false` is always right.
     fn only_forgets(&self) -> bool {
         false
     }

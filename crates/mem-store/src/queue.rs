@@ -122,6 +122,17 @@ impl<B> EvictionQueue<B> {
         Some((stamp, queued))
     }
 
+    /// The first of a line, which is likely to be the next oldest where another of the line just was.
+    pub(crate) fn first_of(
+        &mut self,
+        mode: MemoryMode,
+        dataset: Option<Dataset>,
+    ) -> Option<&Queued<B>> {
+        let order = self.order(mode);
+        let (_, place) = order.datasets.get(&dataset)?.head(&order.slots)?;
+        order.slots.queued_at(place)
+    }
+
     /// Bytes of all blocks of `mode` that are not of the dataset `spare`.
     pub(crate) fn bytes(&mut self, mode: MemoryMode, spare: Option<Dataset>) -> u64 {
         let order = self.order(mode);

@@ -106,21 +106,21 @@ impl Drop for StoreEviction {
 type Freed = SmallVec<[Reservation; 2]>;
 
 /// A block that is marked as leaving, until this is dropped.
-pub(super) struct Victim<'a> {
+struct Victim<'a> {
     blocks: &'a Blocks,
     /// Taken when it is settled.
     block: Option<Arc<Block>>,
 }
 
 impl<'a> Victim<'a> {
-    pub(super) fn new(blocks: &'a Blocks, block: Arc<Block>) -> Self {
+    fn new(blocks: &'a Blocks, block: Arc<Block>) -> Self {
         let block = Some(block);
         Self { blocks, block }
     }
 
     /// Takes the block out of memory, unless somebody has come to read it; returns what it was, and
     /// what paid for it, which is to be given back once the memory is free.
-    pub(super) fn drop_from_memory(
+    fn drop_from_memory(
         mut self,
         handler: &dyn DropHandler,
     ) -> Result<Option<(Data, Reservation)>, DropError> {
@@ -176,7 +176,7 @@ impl Drop for Victim<'_> {
 
 /// What nobody else has, once those have let go of it who are just about to: readers between leaving
 /// its gate and forgetting it, or who found the gate closed. `None` where somebody keeps it.
-fn alone(mut content: Arc<Content>) -> Option<Content> {
+pub(super) fn alone(mut content: Arc<Content>) -> Option<Content> {
     for _ in 0..PATIENCE {
         match Arc::try_unwrap(content) {
             Ok(content) => return Some(content),

@@ -3,11 +3,11 @@
 
 use mem_pool::{Ask, Reservation};
 
-use super::evict::Victim;
+use super::evict::alone;
 use super::not_enough;
 use crate::block::Block;
 use crate::bytes::BytesBuilder;
-use crate::content::Data;
+use crate::content::{Content, Data};
 use crate::error::StoreError;
 use crate::memory_store::MemoryStore;
 
@@ -56,10 +56,10 @@ impl MemoryStore {
             return None;
         }
         let blocks = &self.infos.blocks;
-        let victim = blocks.choose_one(ask.bytes(), asker.mode, asker.id.dataset())?;
-        // A handler that fails has not kept its word, and is asked again on the long way.
-        let left = Victim::new(blocks, victim).drop_from_memory(handler);
-        let (data, reservation) = left.ok().flatten()?;
+        let (victim, content) = blocks.take_one(ask.bytes(), asker.mode, asker.id.dataset())?;
+        let left = alone(content).map(Content::into_parts);
+        handler.dropped(&victim.id);
+        let (data, reservation) = left?;
         match exchange.complete(reservation) {
             Ok(reservation) => Some(Room {
                 memory: Some(data),

@@ -1,0 +1,95 @@
+//! Blocks that may be evicted, as the queue has them.
+
+use std::sync::Arc;
+
+use mem_block::{MemoryMode, Span};
+use mem_pool::Dataset;
+
+use crate::block::{Block, State};
+use crate::queue::{EvictionQueue, Queued};
+
+/// A block in the queue.
+#[derive(Debug)]
+pub(super) struct Candidate {
+    block: Arc<Block>,
+    /// What whoever evicts it goes to next, by way of the block: where it is in memory.
+    content: Span,
+    /// Its bytes, which the block that takes over from it is written to.
+    bytes: Span,
+}
+
+impl Candidate {
+    /// It is likely to be evicted next, and nobody has looked at it for long: brings it into the
+    /// processor's cache while others do their work.
+    fn fetch(&self) {
+        Span::of(&*self.block).fetch();
+        self.content.fetch();
+        self.bytes.fetch();
+    }
+}
+
+pub(super) type Candidates = EvictionQueue<Candidate>;
+
+/// What became of the oldest in the queue.
+pub(super) enum Look<L> {
+    /// It leaves.
+    Leaves {
+        block: Arc<Block>,
+        bytes: u64,
+        left: L,
+    },
+    /// It was used since it got its place, or is being read: it has another place, or none.
+    PassedOver,
+    /// There is none, or none of the size wanted.
+    Nothing,
+}
+
+/// Takes the oldest block of `mode` that is not of the dataset `spare` out of the queue, and has it
+/// `leave` if it may. Where a size is wanted, only one of that size.
+pub(super) fn dismiss_oldest<L>(
+    queue: &mut Candidates,
+    mode: MemoryMode,
+    spare: Option<Dataset>,
+    wanted: Option<u64>,
+    leave: impl FnOnce(&mut State) -> Option<L>,
+) -> Look<L> {
+    let Some((stamp, Queued { block, bytes })) = queue.take_oldest(mode, spare, wanted) else {
+        return Look::Nothing;
+    };
+    let block = block.block;
+    if let Some(next) = queue.first_of(mode, block.id.dataset()) {
+        next.block.fetch();
+    }
+    let mut state = block.state.lock();
+    state.queued = None;
+    let used = state.memory.as_ref().map(|content| content.used());
+    let may_leave = state.is_evictable() && used == Some(stamp) && !state.is_got();
+    if may_leave && let Some(left) = leave(&mut state) {
+        drop(state);
+        return Look::Leaves { block, bytes, left };
+    }
+    // Used since, it goes further back. With readers it comes back when they leave.
+    state.is_out = used == Some(stamp) && state.is_got();
+    enqueue(queue, &block, &mut state);
+    drop(state);
+    Look::PassedOver
+}
+
+/// Adds a block that is not in the queue to it, if it belongs there.
+pub(super) fn enqueue(queue: &mut Candidates, block: &Arc<Block>, state: &mut State) {
+    if !state.is_evictable() {
+        return;
+    }
+    if let Some(content) = &state.memory {
+        let queued = Queued {
+            block: Candidate {
+                block: Arc::clone(block),
+                content: Span::of(&**content),
+                bytes: content.data.span(),
+            },
+            bytes: content.size,
+        };
+        let place = queue.insert(block.mode, block.id.dataset(), content.used(), queued);
+        state.queued = Some(place);
+    }
+}
