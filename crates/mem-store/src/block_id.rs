@@ -53,7 +53,7 @@ enum Name {
 pub struct EmptyBlockId;
 
 /// So many numbers that follow one another, from a multiple of it on, are neighbours in a table.
-const NEIGHBOURS: u64 = 16;
+const NEIGHBOURS: u64 = 64;
 
 impl BlockId {
     /// `rdd_R_P`: partition `partition` of `dataset`.
@@ -87,7 +87,8 @@ impl BlockId {
     ///
     /// Blocks are mostly put, got and evicted in the order of their numbers. Where each were at a place
     /// of its own, every one of them would bring in a line of the processor's cache or two for nobody
-    /// else. Whole rows are spread as any hash spreads, and so are the numbers of other steps.
+    /// else. Rows as a whole are spread as by any hash. Where a dataset has only every 64th number, those
+    /// whose rows begin at the same place lie behind one another, a few steps away.
     pub(crate) fn place(&self) -> u64 {
         match self.0 {
             Name::Rdd { dataset, partition } => place_in_row(Some(dataset), partition),
@@ -173,15 +174,15 @@ mod tests {
 
     #[test]
     fn numbers_that_follow_one_another_are_neighbours_and_no_two_look_alike() {
-        let row: Vec<u64> = (32..48).map(|id| BlockId::broadcast(id).place()).collect();
+        let row: Vec<u64> = (64..128).map(|id| BlockId::broadcast(id).place()).collect();
         let low = |place: u64| place % (1 << 32);
         for (pair, tag) in row.windows(2).zip(1..) {
             assert_eq!(low(pair[0]) + 1, low(pair[1]));
             assert_eq!((pair[1] ^ row[0]) >> 57, tag);
         }
-        let far = BlockId::broadcast(48).place();
-        assert!(!row.contains(&far) && low(row[15]) + 1 != low(far));
-        assert_ne!(BlockId::rdd(Dataset::new(0), 32).place(), row[0]);
+        let far = BlockId::broadcast(128).place();
+        assert!(!row.contains(&far) && low(row[63]) + 1 != low(far));
+        assert_ne!(BlockId::rdd(Dataset::new(0), 64).place(), row[0]);
     }
 
     #[test]
