@@ -67,6 +67,7 @@ impl BytesBuilder {
     }
 
     /// For exactly as many bytes as `old` has, in its memory, where that is one piece.
+    #[inline]
     pub(crate) fn renewed(mut old: ChunkedBytes) -> Result<Self, ChunkedBytes> {
         match old.chunks.as_mut_slice() {
             [Piece::Granted(block)] if block.len() == old.len => block.renew(),
@@ -147,6 +148,7 @@ impl BytesBuilder {
 
     /// The bytes. What memory is left over goes back, and overdrawn memory is replaced by granted, as
     /// far as it is granted by now.
+    #[inline]
     pub(crate) fn finish(mut self) -> ChunkedBytes {
         let (last, filled) = self.at;
         self.chunks.truncate(last + usize::from(filled > 0));

@@ -169,6 +169,7 @@ impl MemoryStore {
     }
 
     /// The memory for a block, filled by `supplier`, and what pays for it.
+    #[inline]
     fn fill(
         &self,
         block: &Arc<Block>,

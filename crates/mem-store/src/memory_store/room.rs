@@ -20,6 +20,7 @@ pub(super) struct Room {
 
 impl Room {
     /// What pays for it, where the memory is the caller's own: that of the block before is freed.
+    #[inline]
     pub(super) fn into_reservation(self) -> Reservation {
         drop(self.memory);
         self.reservation
@@ -49,6 +50,7 @@ impl MemoryStore {
     ///
     /// The ledger says when the long way would ask for one eviction of just `size` bytes. That the
     /// ledger does not see the block leave is of no account where leaving takes no time.
+    #[inline]
     fn take_over(&self, ask: &Ask, asker: &Block) -> Option<Room> {
         let exchange = self.ledger().exchange(ask)?;
         let handler = &*self.options.drop_handler;
@@ -74,6 +76,7 @@ impl MemoryStore {
     }
 
     /// The memory for `size` bytes of `block` that are paid for: that of the block before, if it fits.
+    #[inline]
     pub(super) fn exact_bytes(
         &self,
         block: &Block,
