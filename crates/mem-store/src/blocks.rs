@@ -4,7 +4,8 @@
 //! or allocated, or anything is woken or called.
 //!
 //! A get takes the shard's mutex alone: the table knows the way to what is in memory, whose gate counts
-//! the reader, and the get only leaves its stamp there. The queue is put right when a block comes up
+//! the reader, and the get only leaves its stamp there. A block leaves memory under it, too, where nobody
+//! may be reading it. The queue is put right when a block comes up
 //! whose stamp is newer than its place. Nobody has a newer place than stamp, so the first block whose
 //! place is its stamp is the least recently used of all.
 
@@ -94,7 +95,7 @@ impl Blocks {
         let shard = self.shard(hash).lock();
         let entry = shard.find(hash, |entry| entry.id == *id)?;
         let stale = match entry.content.upgrade() {
-            Some(content) if content.gate.enter() => return Some(content),
+            Some(content) if self.enter(&content) => return Some(content),
             stale => stale,
         };
         let block = Arc::clone(&entry.block);
@@ -106,16 +107,31 @@ impl Blocks {
     /// The same, where the table does not know the content yet.
     fn get_first(&self, hash: u64, block: &Arc<Block>) -> Option<Arc<Content>> {
         let content = block.state.lock().memory.clone()?;
-        if !content.gate.enter() {
-            return None;
-        }
         let mut shard = self.shard(hash).lock();
+        let has_entered = self.enter(&content);
         let entry = shard.find_mut(hash, |entry| Arc::ptr_eq(&entry.block, block));
         let before =
             entry.map(|entry| std::mem::replace(&mut entry.content, Arc::downgrade(&content)));
         drop(shard);
         drop(before);
-        Some(content)
+        has_entered.then_some(content)
+    }
+
+    /// Lets a reader in who holds the shard's mutex; the content counts as used then.
+    fn enter(&self, content: &Content) -> bool {
+        let has_entered = content.gate.enter();
+        if has_entered {
+            // fault(lru): replace `content.touch(self.now());` => ``
+            content.touch(self.now());
+        }
+        has_entered
+    }
+
+    /// A content counts as used now.
+    pub(crate) fn touch(&self, content: &Content) {
+        let shard = self.shard(content.id.place()).lock();
+        content.touch(self.now());
+        drop(shard);
     }
 
     /// Adds a block, locked for writing. Where there is one of that name already, that is the error.
@@ -178,6 +194,21 @@ impl Blocks {
         result
     }
 
+    /// The same, while nobody can get the block: it may be taken from those who do not read it.
+    pub(crate) fn change_ungot<R>(
+        &self,
+        block: &Arc<Block>,
+        change: impl FnOnce(&mut State) -> R,
+    ) -> R {
+        let (result, aftermath) = {
+            // mutant(nobody-comes-in-meanwhile by got_beside_an_eviction): delete
+            let _shard = self.shard(block.id.place()).lock();
+            block.alter(change)
+        };
+        self.follow(block, aftermath);
+        result
+    }
+
     /// Does what follows from a change.
     pub(crate) fn follow(&self, block: &Arc<Block>, aftermath: Aftermath) {
         if aftermath.is_misplaced {
@@ -206,8 +237,7 @@ impl Blocks {
     fn forget(&self, block: &Arc<Block>) {
         let hash = block.id.place();
         let mut shard = self.shard(hash).lock();
-        let found = shard.find_entry(hash, |entry| Arc::ptr_eq(&entry.block, block));
-        let removed = found.ok().map(|found| found.remove().0);
+        let removed = remove(&mut shard, hash, block);
         drop(shard);
         drop(removed);
     }
@@ -228,7 +258,7 @@ impl Blocks {
         // In vain it would cost all blocks.
         let enough = queue.bytes(mode, spare) >= need;
         while enough && bytes < need {
-            match dismiss_oldest(&mut queue, mode, spare, None, State::mark_leaving) {
+            match dismiss_oldest(&mut queue, mode, spare, None, |_| (), State::mark_leaving) {
                 Look::Leaves {
                     block, bytes: more, ..
                 } => {
@@ -260,15 +290,24 @@ impl Blocks {
         spare: Option<Dataset>,
     ) -> Option<(Arc<Block>, Arc<Content>)> {
         let mut queue = self.queue.0.lock();
-        let (block, (content, aftermath)) = loop {
-            match dismiss_oldest(&mut queue, mode, spare, Some(bytes), State::leave_unread) {
-                Look::Leaves { block, left, .. } => break (block, left),
+        let shard_of = |block: &Block| self.shard(block.id.place()).lock();
+        let leave = State::leave_unread;
+        let (block, mut shard, (content, aftermath)) = loop {
+            match dismiss_oldest(&mut queue, mode, spare, Some(bytes), shard_of, leave) {
+                Look::Leaves {
+                    block, held, left, ..
+                } => break (block, held, left),
                 Look::PassedOver => {}
                 Look::Nothing => return None,
             }
         };
         drop(queue);
-        self.follow(&block, aftermath);
+        let removed = aftermath
+            .is_gone
+            .then(|| remove(&mut shard, block.id.place(), &block));
+        drop(shard);
+        drop(removed);
+        aftermath.wake();
         Some((block, content))
     }
 
@@ -286,7 +325,7 @@ impl Blocks {
             return Err(content);
         }
         let before = state.obstacles();
-        content.begin(self.now());
+        content.touch(self.now());
         state.memory = Some(content);
         state.exit(LockKind::Write);
         enqueue(&mut queue, block, &mut state);
@@ -302,4 +341,10 @@ impl Blocks {
         let number = usize::try_from(hash >> 32).expect("32 bits are left");
         &self.shards[number % SHARDS].0
     }
+}
+
+/// Takes a block out of its shard.
+fn remove(shard: &mut HashTable<Entry>, hash: u64, block: &Arc<Block>) -> Option<Entry> {
+    let found = shard.find_entry(hash, |entry| Arc::ptr_eq(&entry.block, block));
+    Some(found.ok()?.remove().0)
 }

@@ -72,6 +72,7 @@ pub(crate) struct Content {
 }
 
 impl Content {
+    #[inline]
     pub(crate) fn new(block: &Arc<Block>, data: Data, reservation: Reservation) -> Arc<Self> {
         Arc::new(Self {
             gate: Gate::default(),
@@ -89,17 +90,14 @@ impl Content {
         self.used.load(Ordering::Acquire)
     }
 
-    /// It is used now, for the first time: nobody else knows of it.
-    pub(crate) fn begin(&self, now: Stamp) {
+    /// It is used now. The stamp is taken and left under the table's mutex, so that none gives way to an
+    /// earlier one; or before anybody knows of the content.
+    pub(crate) fn touch(&self, now: Stamp) {
         self.used.store(now, Ordering::Release);
     }
 
-    /// It is used now, and perhaps by others at once: the latest counts.
-    pub(crate) fn touch(&self, now: Stamp) {
-        self.used.fetch_max(now, Ordering::AcqRel);
-    }
-
     /// What it is made of: the memory, and what paid for it. The memory goes first.
+    #[inline]
     pub(crate) fn into_parts(self) -> (Data, Reservation) {
         (self.data, self.reservation)
     }

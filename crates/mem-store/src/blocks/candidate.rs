@@ -31,12 +31,13 @@ impl Candidate {
 pub(super) type Candidates = EvictionQueue<Candidate>;
 
 /// What became of the oldest in the queue.
-pub(super) enum Look<L> {
+pub(super) enum Look<H, L> {
     /// It leaves.
     Leaves {
         block: Arc<Block>,
         bytes: u64,
         left: L,
+        held: H,
     },
     /// It was used since it got its place, or is being read: it has another place, or none.
     PassedOver,
@@ -45,14 +46,15 @@ pub(super) enum Look<L> {
 }
 
 /// Takes the oldest block of `mode` that is not of the dataset `spare` out of the queue, and has it
-/// `leave` if it may. Where a size is wanted, only one of that size.
-pub(super) fn dismiss_oldest<L>(
+/// `leave` if it may, while what `hold` gives is held. Where a size is wanted, only one of that size.
+pub(super) fn dismiss_oldest<H, L>(
     queue: &mut Candidates,
     mode: MemoryMode,
     spare: Option<Dataset>,
     wanted: Option<u64>,
+    hold: impl FnOnce(&Block) -> H,
     leave: impl FnOnce(&mut State) -> Option<L>,
-) -> Look<L> {
+) -> Look<H, L> {
     let Some((stamp, Queued { block, bytes })) = queue.take_oldest(mode, spare, wanted) else {
         return Look::Nothing;
     };
@@ -60,13 +62,19 @@ pub(super) fn dismiss_oldest<L>(
     if let Some(next) = queue.first_of(mode, block.id.dataset()) {
         next.block.fetch();
     }
+    let held = hold(&block);
     let mut state = block.state.lock();
     state.queued = None;
     let used = state.memory.as_ref().map(|content| content.used());
     let may_leave = state.is_evictable() && used == Some(stamp) && !state.is_got();
     if may_leave && let Some(left) = leave(&mut state) {
         drop(state);
-        return Look::Leaves { block, bytes, left };
+        return Look::Leaves {
+            block,
+            bytes,
+            left,
+            held,
+        };
     }
     // Used since, it goes further back. With readers it comes back when they leave.
     state.is_out = used == Some(stamp) && state.is_got();

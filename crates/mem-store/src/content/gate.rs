@@ -10,63 +10,84 @@ const READERS: u64 = BELL - 1;
 
 /// Counts readers in and out, until it is closed.
 ///
-/// It is one word, and every change of it is one atomic step: a reader comes in before the gate closes
-/// or not at all, and the bell is hung up while somebody is inside or not at all.
+/// In and out are counted apart: readers come in under a mutex of the table's, one after the other, so
+/// that counting them takes no atomic step that others could come between. They go out without it.
+/// Whoever closes the gate because nobody is inside holds that mutex, too: a reader comes in before or
+/// not at all. The bell hangs beside the count of those who went out, so it is hung up while somebody is
+/// inside or not at all.
 #[derive(Debug, Default)]
-pub(crate) struct Gate(AtomicU64);
+pub(crate) struct Gate {
+    entered: AtomicU64,
+    /// How many have left, and [`BELL`] and [`CLOSED`].
+    left: AtomicU64,
+}
 
 impl Gate {
-    /// Lets a reader in, unless it is closed.
+    /// Lets a reader in, unless it is closed. Under the mutex.
     pub(crate) fn enter(&self) -> bool {
-        // 2^62 readers are never there at once.
-        self.update(|word| (word & CLOSED == 0).then_some(word + 1))
+        let is_open = self.left.load(Ordering::Acquire) & CLOSED == 0;
+        if is_open {
+            // 2^62 readers are never there.
+            let entered = self.entered.load(Ordering::Relaxed) + 1;
+            self.entered.store(entered, Ordering::Release);
+        }
+        is_open
     }
 
-    /// Lets a reader out; whether the bell is to be rung.
+    /// Lets a reader out; whether the bell is to be rung. It may be rung for nothing where another
+    /// reader is just coming in, and is never left hanging behind the last.
     #[must_use]
     pub(crate) fn exit(&self) -> bool {
-        // What the reader read is read before whoever sees it gone frees it.
-        let before = self.0.fetch_sub(1, Ordering::Release);
-        before & READERS == 1 && before & BELL != 0
+        // What the reader read is read before whoever sees it gone frees it; and the last to leave knows
+        // of all who have entered, because they left before.
+        let before = self.left.fetch_add(1, Ordering::AcqRel);
+        before & BELL != 0 && (before & READERS) + 1 >= self.entered.load(Ordering::Acquire)
     }
 
     /// How many readers are inside.
     pub(crate) fn readers(&self) -> u64 {
-        self.0.load(Ordering::Acquire) & READERS
+        self.inside(self.left.load(Ordering::Acquire))
     }
 
     /// Hangs up the bell if somebody is inside; whether that is so.
     pub(crate) fn hang_bell(&self) -> bool {
-        self.update(|word| (word & READERS > 0).then_some(word | BELL))
-    }
-
-    /// Takes the bell down.
-    pub(crate) fn take_bell(&self) {
-        self.0.fetch_and(!BELL, Ordering::Relaxed);
-    }
-
-    /// Closes it if nobody is inside; whether it did.
-    pub(crate) fn close_if_empty(&self) -> bool {
-        self.update(|word| (word & READERS == 0).then_some(word | CLOSED))
-    }
-
-    /// Closes it. Who is inside may stay there.
-    pub(crate) fn close(&self) {
-        self.0.fetch_or(CLOSED, Ordering::AcqRel);
-    }
-
-    fn update(&self, change: impl Fn(u64) -> Option<u64>) -> bool {
-        let mut word = self.0.load(Ordering::Relaxed);
-        while let Some(new) = change(word) {
+        let mut word = self.left.load(Ordering::Acquire);
+        while self.inside(word) > 0 {
+            let hung = word | BELL;
             let swapped =
-                self.0
-                    .compare_exchange_weak(word, new, Ordering::AcqRel, Ordering::Acquire);
+                self.left
+                    .compare_exchange_weak(word, hung, Ordering::AcqRel, Ordering::Acquire);
             match swapped {
                 Ok(_) => return true,
                 Err(now) => word = now,
             }
         }
         false
+    }
+
+    /// Takes the bell down.
+    pub(crate) fn take_bell(&self) {
+        self.left.fetch_and(!BELL, Ordering::Relaxed);
+    }
+
+    /// Closes it if nobody is inside; whether it did. Under the mutex.
+    pub(crate) fn close_if_empty(&self) -> bool {
+        let is_empty = self.readers() == 0;
+        if is_empty {
+            self.close();
+        }
+        is_empty
+    }
+
+    /// Closes it. Who is inside may stay there, and so may who is just coming in.
+    pub(crate) fn close(&self) {
+        self.left.fetch_or(CLOSED, Ordering::AcqRel);
+    }
+
+    /// How many are inside, of whom so many had left.
+    fn inside(&self, left: u64) -> u64 {
+        let entered = self.entered.load(Ordering::Acquire);
+        entered.saturating_sub(left & READERS)
     }
 }
 

@@ -156,7 +156,7 @@ impl<'a> Victim<'a> {
         let Some(block) = self.block.take() else {
             return false;
         };
-        let settled = self.blocks.change(&block, |state| {
+        let settled = self.blocks.change_ungot(&block, |state| {
             state.leaving = false;
             let unwanted = state.add_copy(copy);
             (state.take_unread(), unwanted)
@@ -176,6 +176,7 @@ impl Drop for Victim<'_> {
 
 /// What nobody else has, once those have let go of it who are just about to: readers between leaving
 /// its gate and forgetting it, or who found the gate closed. `None` where somebody keeps it.
+#[inline]
 pub(super) fn alone(mut content: Arc<Content>) -> Option<Content> {
     for _ in 0..PATIENCE {
         match Arc::try_unwrap(content) {

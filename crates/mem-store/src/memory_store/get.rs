@@ -45,9 +45,8 @@ impl MemoryStore {
     #[must_use]
     pub fn get_size(&self, id: &BlockId) -> Option<u64> {
         let block = self.infos.blocks.find(id)?;
-        let state = block.state.lock();
-        let content = state.memory.as_ref()?;
-        content.touch(self.infos.blocks.now());
+        let content = block.state.lock().memory.clone()?;
+        self.infos.blocks.touch(&content);
         Some(content.size)
     }
 
@@ -62,16 +61,13 @@ impl MemoryStore {
     /// it comes up there.
     fn use_block(&self, id: &BlockId) -> Option<Reading> {
         let content = self.infos.blocks.get(id)?;
-        // fault(lru): replace `content.touch(self.infos.blocks.now());` => ``
-        content.touch(self.infos.blocks.now());
         Some(Reading::Got(Got(content)))
     }
 
     /// What a locked block holds in memory; it counts as used.
     pub(crate) fn content_of(&self, lock: &ReadGuard) -> Option<Arc<Content>> {
-        let state = lock.block().state.lock();
-        let content = Arc::clone(state.memory.as_ref()?);
-        content.touch(self.infos.blocks.now());
+        let content = lock.block().state.lock().memory.clone()?;
+        self.infos.blocks.touch(&content);
         Some(content)
     }
 }
