@@ -4,7 +4,7 @@
 //! - [`HeapAllocator`] and [`OffHeapAllocator`] behind [`MemoryAllocator`]: blocks of the two
 //!   [`MemoryMode`]s under a limit, with freed blocks kept to be used again.
 //! - [`PageAddress`] and [`PackedRecordPointer`]: places in a task's pages, in 64 bits.
-//! - [`copy_past_cache`] and [`bring_into_cache`]: for memory that nobody reads soon, and that somebody does.
+//! - [`copy_past_cache`] and [`Span`]: for memory that nobody reads soon, and that somebody does.
 //! - [`testing::FailingAllocator`]: for tests of what happens when memory runs out.
 //!
 //! It is not: a general-purpose allocator (blocks are pages and buffers, not objects), nor the place
@@ -113,7 +113,7 @@ pub use address::{
 };
 pub use allocator::{AllocatorOptions, AllocatorStats, MemoryAllocator};
 pub use block::MemoryBlock;
-pub use cache::{bring_into_cache, copy_past_cache};
+pub use cache::copy_past_cache;
 pub use error::AllocError;
 pub use location::{ARRAY_BASE_OFFSET, MemoryLocation, ObjectId};
 pub use mode::MemoryMode;

@@ -1,7 +1,7 @@
 //! The one module that handles raw memory; everything outside it is safe code.
 #![expect(
     unsafe_code,
-    reason = "zeroed memory without a first write, mappings, words seen as bytes, and hints to the processor have no safe form in std"
+    reason = "zeroed memory without a first write, mappings, and words seen as bytes have no safe form in std"
 )]
 
 use rustix::mm::{self, MapFlags, ProtFlags};
@@ -79,20 +79,6 @@ pub(crate) fn words_of_mut(bytes: &mut [u8]) -> &mut [u64] {
     let (before, words, _tail) = unsafe { bytes.align_to_mut::<u64>() };
     assert!(before.is_empty(), "blocks start at a multiple of 8");
     words
-}
-
-/// Has the processor bring the line of `address` into its cache, where it knows how to.
-#[inline]
-pub(crate) fn prefetch(address: usize) {
-    #[cfg(all(target_arch = "x86_64", not(miri), not(mem_loom)))]
-    {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: the instruction is a hint: it reads nothing that a program could see, and an address
-        // where nothing is mapped is no fault.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(ptr::without_provenance(address)) };
-    }
-    #[cfg(not(all(target_arch = "x86_64", not(miri), not(mem_loom))))]
-    let _elsewhere = address;
 }
 
 /// Anonymous memory of the system in whole pages: zeroed, private, unmapped when dropped.

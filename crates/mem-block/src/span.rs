@@ -1,6 +1,6 @@
 //! Where memory is that will soon be wanted.
 
-use crate::raw;
+use crate::cache;
 
 /// Bytes of a line of the processor's cache.
 const LINE: usize = 64;
@@ -32,7 +32,7 @@ impl Span {
         let first = self.address - self.address % LINE;
         (first..self.address + len)
             .step_by(LINE)
-            .for_each(raw::prefetch);
+            .for_each(cache::fetch);
     }
 }
 
@@ -45,6 +45,8 @@ mod tests {
         let gone = Span::of(&*vec![1_u8; 100]);
         gone.fetch();
         Span::default().fetch();
-        Span::of(&[0_u8; 5000]).fetch();
+        let words: Vec<u64> = (0..1000).collect();
+        Span::of(&*words).fetch();
+        assert!(words.into_iter().eq(0..1000));
     }
 }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use bytemuck::{Pod, cast_slice, cast_slice_mut};
-use mem_block::{bring_into_cache, copy_past_cache};
+use mem_block::copy_past_cache;
 
 /// How many pieces ahead a piece is brought into the cache.
 const AHEAD: usize = 4;
@@ -149,7 +149,7 @@ pub(super) fn scatter<T: Item>(items: &[T], to: &mut [T], digit: Digit, places: 
 pub(super) fn fetched<'a, T: Item>(pieces: &[&'a [T]]) -> impl Iterator<Item = &'a [T]> {
     pieces.iter().enumerate().map(|(at, piece)| {
         if let Some(later) = pieces.get(at + AHEAD) {
-            bring_into_cache(cast_slice(later));
+            mem_block::Span::of(*later).fetch();
         }
         *piece
     })
