@@ -67,9 +67,14 @@ fn the_first_partition_of_a_sort_waits_for_the_others() {
     let workers = two_workers();
     assert_eq!(clock.parked(), 0);
     let filled = workers.spawn(async move { (fill(&first, MIB / 4), first) });
+    let mut others = Vec::new();
+    for partition in [1, 2, 3] {
+        until_parked(&clock);
+        clock.advance(Duration::from_millis(15));
+        others.push(sort(&pool, partition));
+    }
     until_parked(&clock);
-    let _others = [1, 2, 3].map(|partition| sort(&pool, partition));
-    clock.advance(Duration::from_millis(1));
+    clock.advance(Duration::from_millis(20));
     let (taken, _first) = workers.block_on(filled).unwrap();
     assert_eq!(taken, TOTAL - 24 * MIB - MIB / 2);
 }

@@ -5,6 +5,7 @@ mod budget;
 mod caching;
 mod giving_way;
 mod kill;
+mod ladder;
 mod levels;
 mod limits;
 mod program;

@@ -13,6 +13,8 @@ const TO_BEGIN: u64 = 8;
 /// Of a task's share, divided by the number of siblings: what a consumer may have without leaving more than
 /// the least. Shorter runs would cost more to merge than they save.
 const LITTLE: u64 = 4;
+/// The same of those that merge sorted runs: together they leave a quarter to who reads from all of them.
+const LITTLE_TO_MERGE: (u64, u64) = (4, 3);
 /// So many requests of a consumer are little, too,
 const FEW: u64 = 3;
 /// as long as they are no more than this part of the share.
@@ -29,29 +31,27 @@ pub(in crate::pool) struct Outlook {
     to_sort: u64,
     /// Whether there are sorts, besides its own, that have not held anything yet.
     sorts_begin: bool,
-    /// It is a partition of a sort and the only one there is, since then.
-    alone: Option<Moment>,
+    /// It is a partition of a sort, of which the last to come was registered then.
+    pub(in crate::pool) newest: Option<Moment>,
     role: Role,
 }
 
 impl Outlook {
-    /// When the one that asks was registered, where it holds enough of the `share` to be in the way of the other
-    /// partitions of its sort, and none of them has come.
-    pub(in crate::pool) fn alone(&self, asking: &Asking, share: u64) -> Option<Moment> {
-        let held = asking.held.saturating_add(asking.asked);
-        self.alone.filter(|_| held > share / TO_BEGIN)
-    }
-
     /// The bytes of the task's `share` that a request must leave.
     pub(in crate::pool) fn left_by(self, asking: &Asking, share: u64) -> u64 {
         let least = share / LEAST;
-        let little = share / self.siblings.saturating_mul(LITTLE);
+        let little = match self.role {
+            Role::Merge => share / LITTLE_TO_MERGE.0 * LITTLE_TO_MERGE.1 / self.siblings,
+            _ => share / self.siblings.saturating_mul(LITTLE),
+        };
         let few = asking.asked.saturating_mul(FEW).min(share / FEW_MAX);
         let is_little = asking.held.saturating_add(asking.asked) <= little.max(few);
         let is_sort = matches!(self.role, Role::Sorter | Role::Merge);
         match asking.urgency {
             Urgency::Essential | Urgency::Retry => 0,
-            Urgency::Elective | Urgency::Seat if is_little && is_sort => least.max(self.to_sort),
+            Urgency::Elective | Urgency::Seat if is_little && is_sort => {
+                least.saturating_add(self.to_sort)
+            }
             Urgency::Elective if self.role == Role::Flow => least,
             Urgency::Elective | Urgency::Seat if is_little => least,
             Urgency::Elective => {
@@ -69,7 +69,8 @@ impl Books {
         let name = self.account(asking.id).map_or("", |account| &*account.name);
         let (role, members) = (Role::of(name), self.siblings.of(kind(name)));
         let siblings = count(members);
-        let is_alone = role == Role::Sorter && siblings == 1 && partition(name).is_some();
+        let is_sorter = role == Role::Sorter;
+        let of_several = is_sorter && partition(name).is_some();
         let own = self.keeper(asking.id);
         let sorters = self.siblings.of(SORTER);
         let begun = |id: &usize| *id == own || self.first(*id) > 0;
@@ -81,8 +82,9 @@ impl Books {
                 own,
                 self.to_go_on(sorters).min(share / count(sorters)),
             ),
-            sorts_begin: is_alone || role != Role::Sorter && !sorters.iter().all(begun),
-            alone: self.siblings.since(SORTER).filter(|_| is_alone),
+            // The first of several may have come before the others.
+            sorts_begin: of_several && siblings == 1 || !is_sorter && !sorters.iter().all(begun),
+            newest: self.siblings.newest(SORTER).filter(|_| of_several),
             role,
         }
     }
