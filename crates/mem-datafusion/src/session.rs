@@ -6,7 +6,9 @@ use datafusion_execution::config::SessionConfig;
 use crate::runtime::HearthRuntime;
 
 /// Bytes of a query's share that one partition of it needs at least in order to be worth having.
-const PARTITION_MIN: u64 = 4 << 20;
+const PARTITION_MIN: u64 = 3 << 20;
+/// With less than that, partitions are left as they are: what runs at all in so little memory buffers nothing.
+const SHARE_MIN: u64 = 1 << 20;
 /// Of a partition's part: what a sort takes beforehand for its merge.
 const MERGE_FRACTION: u64 = 16;
 /// The least that it takes, in bytes.
@@ -33,8 +35,8 @@ impl HearthRuntime {
     ///     .with("spark.memory.offHeap.enabled", true)?
     ///     .with("spark.memory.offHeap.size", "64m")?;
     /// let runtime = HearthRuntime::from_config(&memory)?;
-    /// let config = runtime.tuned(SessionConfig::new().with_target_partitions(8), 2);
-    /// assert_eq!(config.target_partitions(), 7);
+    /// let config = runtime.tuned(SessionConfig::new().with_target_partitions(16), 2);
+    /// assert_eq!(config.target_partitions(), 10);
     /// assert!(config.options().execution.sort_spill_reservation_bytes < 300_000);
     /// assert!((4096..8192).contains(&config.batch_size()));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -43,7 +45,10 @@ impl HearthRuntime {
     pub fn tuned(&self, config: SessionConfig, queries: usize) -> SessionConfig {
         let queries = u64::try_from(queries).unwrap_or(u64::MAX).max(1);
         let share = self.available() / queries;
-        let partitions = small(share / PARTITION_MIN).max(1);
+        let partitions = match share {
+            0..SHARE_MIN => usize::MAX,
+            _ => small(share / PARTITION_MIN).max(1),
+        };
         let partitions = config.target_partitions().min(partitions);
         let part = share / u64::try_from(partitions).unwrap_or(u64::MAX).max(1);
         let merge = small((part / MERGE_FRACTION).max(MERGE_MIN));

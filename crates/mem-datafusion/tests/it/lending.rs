@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use datafusion_execution::memory_pool::{MemoryPool, MemoryReservation};
 
-use crate::support::{MIB, fill, runtime, spiller, task};
+use crate::support::{MIB, fill, holder, runtime, spiller, task};
 
 const TOTAL: usize = 64 * MIB;
 
@@ -27,6 +27,18 @@ fn siblings_are_left_what_they_lack_of_half_an_even_part() {
     others[0].free();
     assert!(ahead.try_grow(MIB).is_err());
     hearth.check();
+}
+
+/// Who has little leaves no more to each of the others.
+#[test]
+fn siblings_are_left_no_more_than_one_has() {
+    let runtime = runtime(TOTAL);
+    let (pool, _hearth) = task(&runtime);
+    let [ahead, ..] = &four(&pool, "PartialHashAggregateStream");
+    let other = holder(&pool, "HashJoinInput");
+    other.try_grow(43 * MIB).unwrap();
+    // Of 21 MiB, what it has four times over, and a little.
+    assert_eq!(fill(ahead, MIB / 4), 5 * MIB);
 }
 
 /// What flows through a repartitioning is spilled by the batch: nobody saves up for it.

@@ -8,8 +8,11 @@ use super::{Asking, Books, Urgency, plus};
 
 /// Of a task's share: what is left to those that would fail.
 const LEAST: u64 = 128;
-/// The same while sorts have yet to begin.
-const TO_BEGIN: u64 = 8;
+/// The same of one that would fail itself, but holds something: that much is for those that can't be refused,
+/// like the writer of a spill.
+const SPARE: u64 = 512;
+/// What is left while sorts have yet to begin.
+const TO_BEGIN: u64 = 16;
 /// Of a task's share, divided by the number of siblings: what a consumer may have without leaving more than
 /// the least. Shorter runs would cost more to merge than they save.
 const LITTLE: u64 = 4;
@@ -48,6 +51,7 @@ impl Outlook {
         let is_little = asking.held.saturating_add(asking.asked) <= little.max(few);
         let is_sort = matches!(self.role, Role::Sorter | Role::Merge);
         match asking.urgency {
+            Urgency::Essential if asking.held > 0 => share / SPARE,
             Urgency::Essential | Urgency::Retry => 0,
             Urgency::Elective | Urgency::Seat if is_little && is_sort => {
                 least.saturating_add(self.to_sort)
@@ -72,11 +76,14 @@ impl Books {
         let is_sorter = role == Role::Sorter;
         let of_several = is_sorter && partition(name).is_some();
         let own = self.keeper(asking.id);
+        // It leaves to each of them as much as it has itself, up to half an even part.
+        let part = asking.held.saturating_add(asking.asked);
+        let part = part.min(share / siblings.saturating_mul(2));
         let sorters = self.siblings.of(SORTER);
         let begun = |id: &usize| *id == own || self.first(*id) > 0;
         Outlook {
             siblings,
-            lacking: self.lacking(members, own, share / siblings.saturating_mul(2)),
+            lacking: self.lacking(members, own, part),
             to_sort: self.lacking(
                 sorters,
                 own,
