@@ -47,7 +47,25 @@ fn what_flows_through_is_left_nothing() {
     let runtime = runtime(TOTAL);
     let (pool, _hearth) = task(&runtime);
     let [channel, ..] = &four(&pool, "RepartitionExec");
-    assert_eq!(fill(channel, MIB / 4), TOTAL - MIB / 2);
+    assert_eq!(fill(channel, MIB / 8), TOTAL - MIB / 8);
+}
+
+/// Once they had to be spilled, others leave room for two batches of each channel.
+#[test]
+fn what_flows_through_is_left_a_little_once_it_was_refused() {
+    let runtime = runtime(TOTAL);
+    let (pool, hearth) = task(&runtime);
+    let channel = spiller(&pool, "RepartitionExec[0]");
+    let aggregate = spiller(&pool, "FinalHashAggregateStream[0]");
+    channel.try_grow(MIB).unwrap();
+    assert_eq!(fill(&aggregate, MIB / 4), TOTAL - MIB - MIB / 2);
+    assert!(channel.try_grow(MIB).is_err());
+    channel.free();
+    aggregate.free();
+    fill(&aggregate, MIB / 4);
+    channel.try_grow(MIB).unwrap();
+    channel.try_grow(MIB).unwrap();
+    hearth.check();
 }
 
 /// A few batches make a run that is worth writing, even where the others have taken their part.

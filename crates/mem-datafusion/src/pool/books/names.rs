@@ -17,6 +17,8 @@ pub(super) enum Role {
     Other,
 }
 
+/// The kind of those that buffer rows on their way.
+pub(super) const FLOW: &str = "RepartitionExec";
 /// The kind of sorters.
 pub(super) const SORTER: &str = "ExternalSorter";
 
@@ -26,7 +28,7 @@ impl Role {
         match kind(name) {
             SORTER => Self::Sorter,
             "ExternalSorterMerge" => Self::Merge,
-            "RepartitionExec" => Self::Flow,
+            FLOW => Self::Flow,
             kind if kind.ends_with("AggregateStream") => Self::Aggregate,
             _ => Self::Other,
         }

@@ -3,16 +3,17 @@
 use mem_sync::Moment;
 
 use super::account::Pair;
-use super::names::{Role, SORTER, kind, partition};
+use super::names::{FLOW, Role, SORTER, kind, partition};
 use super::{Asking, Books, Urgency, plus};
 
 /// Of a task's share: what is left to those that would fail.
 const LEAST: u64 = 128;
-/// The same of one that would fail itself, but holds something: that much is for those that can't be refused,
-/// like the writer of a spill.
-const SPARE: u64 = 512;
+/// The same by rows on their way.
+const LEAST_BY_FLOW: u64 = 512;
 /// What is left while sorts have yet to begin.
 const TO_BEGIN: u64 = 16;
+/// Of a task's share: what is left to rows on their way at most.
+const FLOW_MAX: u64 = 16;
 /// Of a task's share, divided by the number of siblings: what a consumer may have without leaving more than
 /// the least. Shorter runs would cost more to merge than they save.
 const LITTLE: u64 = 4;
@@ -32,6 +33,8 @@ pub(in crate::pool) struct Outlook {
     lacking: u64,
     /// What sorts, besides its own, lack of what they need to go on, in bytes.
     to_sort: u64,
+    /// What rows on their way lack of two batches for each of their channels, in bytes, once some were refused.
+    to_flow: u64,
     /// Whether there are sorts, besides its own, that have not held anything yet.
     sorts_begin: bool,
     /// It is a partition of a sort, of which the last to come was registered then.
@@ -51,16 +54,16 @@ impl Outlook {
         let is_little = asking.held.saturating_add(asking.asked) <= little.max(few);
         let is_sort = matches!(self.role, Role::Sorter | Role::Merge);
         match asking.urgency {
-            Urgency::Essential if asking.held > 0 => share / SPARE,
             Urgency::Essential | Urgency::Retry => 0,
             Urgency::Elective | Urgency::Seat if is_little && is_sort => {
                 least.saturating_add(self.to_sort)
             }
-            Urgency::Elective if self.role == Role::Flow => least,
-            Urgency::Elective | Urgency::Seat if is_little => least,
+            Urgency::Elective if self.role == Role::Flow => share / LEAST_BY_FLOW,
+            Urgency::Elective | Urgency::Seat if is_little => least.saturating_add(self.to_flow),
             Urgency::Elective => {
                 let part = if self.sorts_begin { TO_BEGIN } else { LEAST };
-                self.lacking.max(self.to_sort).saturating_add(share / part)
+                let others = self.lacking.max(self.to_sort).max(self.to_flow);
+                others.saturating_add(share / part)
             }
             Urgency::Seat | Urgency::Futile => u64::MAX,
         }
@@ -80,15 +83,15 @@ impl Books {
         let part = asking.held.saturating_add(asking.asked);
         let part = part.min(share / siblings.saturating_mul(2));
         let sorters = self.siblings.of(SORTER);
+        let to_go_on = self.to_go_on(sorters).min(share / count(sorters));
+        let flows = self.siblings.of(FLOW);
+        let to_flow = self.lacking(flows, own, self.of_channel(flows));
         let begun = |id: &usize| *id == own || self.first(*id) > 0;
         Outlook {
             siblings,
             lacking: self.lacking(members, own, part),
-            to_sort: self.lacking(
-                sorters,
-                own,
-                self.to_go_on(sorters).min(share / count(sorters)),
-            ),
+            to_sort: self.lacking(sorters, own, to_go_on),
+            to_flow: to_flow.min(share / FLOW_MAX),
             // The first of several may have come before the others.
             sorts_begin: of_several && siblings == 1 || !is_sorter && !sorters.iter().all(begun),
             newest: self.siblings.newest(SORTER).filter(|_| of_several),
@@ -109,10 +112,22 @@ impl Books {
 
     /// What a sort needs to go on: what it takes beforehand for its merge, and a batch. As one of them has shown.
     fn to_go_on(&self, sorters: &[usize]) -> u64 {
-        let merges = sorters.iter().filter_map(|id| self.merge_of(*id));
-        let merge = merges.map(|id| self.first(id)).max().unwrap_or(0);
-        let batch = sorters.iter().map(|id| self.first(*id)).max().unwrap_or(0);
-        plus(merge, batch)
+        let merges: Vec<_> = sorters.iter().filter_map(|id| self.merge_of(*id)).collect();
+        plus(self.largest_first(&merges), self.largest_first(sorters))
+    }
+
+    /// What is left to each channel that rows are on their way through: two batches, once some had to be spilled.
+    fn of_channel(&self, flows: &[usize]) -> u64 {
+        let was_refused = |id: &usize| self.account(*id).is_some_and(|it| it.refusals > 0);
+        match flows.iter().any(was_refused) {
+            true => self.largest_first(flows).saturating_mul(2),
+            false => 0,
+        }
+    }
+
+    fn largest_first(&self, ids: &[usize]) -> u64 {
+        let firsts = ids.iter().map(|id| self.first(*id));
+        firsts.max().unwrap_or(0)
     }
 
     fn first(&self, id: usize) -> u64 {
