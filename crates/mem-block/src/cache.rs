@@ -25,11 +25,11 @@ pub(crate) use lines::fetch;
 /// assert_eq!(to, [1, 2, 3, 4, 0]);
 /// ```
 pub fn copy_past_cache<'a>(pieces: impl IntoIterator<Item = &'a [u64]>, to: &mut [u64]) {
-    let _settled = lines::Settled;
+    let settled = lines::Settled;
     let mut rest = to;
     for piece in pieces {
         let (this, behind) = rest.split_at_mut(piece.len());
-        lines::copy(piece, this);
+        lines::copy(piece, this, &settled);
         rest = behind;
     }
 }
@@ -52,9 +52,9 @@ mod lines {
     #[repr(C, align(64))]
     struct Line([__m128i; 4]);
 
-    /// Copies `from` to `to`, which is as long; the whole lines of it by streaming stores, behind which
-    /// somebody has to drop a [`Settled`].
-    pub(super) fn copy(from: &[u64], to: &mut [u64]) {
+    /// Copies `from` to `to`, which is as long; the whole lines of it by streaming stores, which are there
+    /// for all to read once the [`Settled`] is dropped: while `to` is still borrowed.
+    pub(super) fn copy(from: &[u64], to: &mut [u64], _dropped_behind: &Settled) {
         // SAFETY: any bits are a `Line`, and any bits of a `Line` are words.
         let (head, lines, tail) = unsafe { to.align_to_mut::<Line>() };
         let (from_head, from) = from.split_at(head.len());
@@ -101,7 +101,7 @@ mod lines {
 mod lines {
     pub(crate) fn fetch(_address: usize) {}
 
-    pub(super) fn copy(from: &[u64], to: &mut [u64]) {
+    pub(super) fn copy(from: &[u64], to: &mut [u64], _plain: &Settled) {
         to.copy_from_slice(from);
     }
 

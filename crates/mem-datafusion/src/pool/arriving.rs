@@ -5,47 +5,40 @@
 
 use std::time::Duration;
 
-use mem_sync::Parker;
+use mem_sync::{Moment, Parker};
 
 use super::HearthMemoryPool;
-use super::books::{Asking, Outlook};
+use super::books::Asking;
 use crate::off_worker;
 
 /// How long after a sorter another of its sort is expected. What is registered later finds what the first
 /// ones have left.
 const ARRIVING: Duration = Duration::from_millis(20);
-/// How long it waits before it looks again.
-const NAP: Duration = Duration::from_micros(200);
+/// Of the task's share: with no more granted, nobody is in the way of those that come.
+const EARLY: u64 = 4;
 
 impl HearthMemoryPool {
-    /// What the others may still want, and what the task has been granted, in bytes. Where that is more than
-    /// a quarter of its `share`, others are waited for.
-    pub(super) fn outlook(&self, asking: &Asking, share: u64) -> (Outlook, u64) {
-        let look = || {
-            let books = self.books.lock();
-            (books.outlook(asking, share), books.granted())
-        };
-        let is_early = |seen: (Outlook, u64)| seen.1 > share / 4 && self.may_be_early(seen.0);
-        let seen = look();
-        if !is_early(seen) {
-            return seen;
+    /// Waits until the last partition of a sort, which came at `newest`, is likely to be the last of all; not where
+    /// the task has little, or may not wait. Nothing is held for the request yet.
+    pub(super) fn await_siblings(&self, asking: &Asking, newest: Moment) {
+        let clock = self.shared.ledger().clock();
+        let is_early = |newest| clock.now().since(newest) < ARRIVING;
+        if !is_early(newest) {
+            return;
         }
-        let waited = off_worker::block(|| {
-            let (clock, parker) = (self.shared.ledger().clock(), Parker::new());
-            loop {
-                clock.park(&parker, Some(clock.now() + NAP));
-                let seen = look();
-                if !is_early(seen) {
-                    return seen;
-                }
+        let granted = self.books.lock().granted();
+        if granted <= self.room().share / EARLY {
+            return;
+        }
+        let newest = || {
+            let books = self.books.lock();
+            books.newest_sibling(asking.id, asking.urgency)
+        };
+        let _none_where_it_may_not_wait = off_worker::block(|| {
+            let parker = Parker::new();
+            while let Some(newest) = newest().filter(|newest| is_early(*newest)) {
+                clock.park(&parker, Some(newest + ARRIVING));
             }
         });
-        waited.unwrap_or(seen)
-    }
-
-    /// Whether other partitions of a sort may come after those that are there.
-    fn may_be_early(&self, outlook: Outlook) -> bool {
-        let now = self.shared.ledger().clock().now();
-        outlook.newest.is_some_and(|at| now.since(at) < ARRIVING)
     }
 }

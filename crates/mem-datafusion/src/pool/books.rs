@@ -14,7 +14,6 @@ use mem_sync::Moment;
 use rustc_hash::FxHashMap;
 
 pub(super) use account::Account;
-pub(super) use outlook::Outlook;
 use pairs::Pairs;
 use siblings::Siblings;
 pub(super) use urgency::Urgency;
@@ -35,6 +34,8 @@ pub(super) struct Asking {
     pub(super) urgency: Urgency,
     /// It has to leave that many bytes to another that was refused.
     pub(super) pressed: u64,
+    /// It is of a sort of which more partitions may come: when the last one was registered.
+    pub(super) newest: Option<Moment>,
     from_kept: u64,
     from_slack: u64,
 }
@@ -160,6 +161,7 @@ impl Books {
             held,
             urgency,
             pressed,
+            newest: self.newest_sibling(id, urgency),
             from_kept,
             from_slack,
         }

@@ -94,6 +94,9 @@ impl HearthMemoryPool {
 
     /// What is missing, with the task's overdraft, from the ledger.
     fn acquire(&self, asking: &mut Asking) -> Result<Reservation, Refused> {
+        if let Some(newest) = asking.newest {
+            self.await_siblings(asking, newest);
+        }
         let mut outcome = self.acquire_exactly(need(asking));
         if outcome.is_err() && self.shared.collect_slack(self.task) {
             outcome = self.acquire_exactly(need(asking));
@@ -130,7 +133,10 @@ impl HearthMemoryPool {
         let Some(free) = room.free_for(asking.debt) else {
             return Err(Refused::of(Bar::Overdraft(room.overdraft)));
         };
-        let (outlook, granted) = self.outlook(asking, room.share);
+        let (outlook, granted) = {
+            let books = self.books.lock();
+            (books.outlook(asking, room.share), books.granted())
+        };
         let share_left = room.share.saturating_sub(granted);
         let left = free.min(share_left.saturating_sub(acquired.bytes()));
         let leaves = outlook.left_by(asking, room.share);

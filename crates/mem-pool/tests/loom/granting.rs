@@ -1,6 +1,6 @@
 //! Never over the limit, first in first out, and somebody gives in when everybody waits.
 
-use mem_pool::{Ask, Event, LedgerOptions, Probe, Reason, TaskId};
+use mem_pool::{Ask, Event, LedgerOptions, Probe, Reason, Reservation, TaskId};
 use mem_sync::atomic::{AtomicU64, Ordering};
 use mem_sync::thread::spawn;
 use mem_sync::{Mutex, thread};
@@ -13,6 +13,17 @@ use crate::policies::Unified;
 use crate::{Sleeper, model, options, patiently};
 
 const TOTAL: u64 = 4;
+
+/// Holds what was granted for a while, beside what others hold.
+fn hold(grant: Reservation, held: &AtomicU64) {
+    let before = held.fetch_add(grant.bytes(), Ordering::SeqCst);
+    assert!(
+        before + grant.bytes() <= TOTAL,
+        "more granted than there is"
+    );
+    held.fetch_sub(grant.bytes(), Ordering::SeqCst);
+    drop(grant);
+}
 
 /// Three tasks ask for more than there is at once. Protects: that what is granted is taken.
 #[test]
@@ -27,13 +38,7 @@ fn no_over_grant() {
                     .ledger
                     .acquire(ask(task, bytes), &patiently())
                     .unwrap();
-                let before = held.fetch_add(grant.bytes(), Ordering::SeqCst);
-                assert!(
-                    before + grant.bytes() <= TOTAL,
-                    "more granted than there is"
-                );
-                held.fetch_sub(grant.bytes(), Ordering::SeqCst);
-                drop(grant);
+                hold(grant, &held);
             }
         };
         let others = [spawn(work(2, 3)), spawn(work(3, 3))];
@@ -57,13 +62,7 @@ fn no_over_grant_at_once() {
                 let Ok(grant) = house.ledger.try_acquire(ask(task, 3)) else {
                     return;
                 };
-                let before = held.fetch_add(grant.bytes(), Ordering::SeqCst);
-                assert!(
-                    before + grant.bytes() <= TOTAL,
-                    "more granted than there is"
-                );
-                held.fetch_sub(grant.bytes(), Ordering::SeqCst);
-                drop(grant);
+                hold(grant, &held);
             }
         };
         let other = spawn(work(2));

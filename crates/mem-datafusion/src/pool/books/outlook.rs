@@ -17,8 +17,8 @@ const FLOW_MAX: u64 = 16;
 /// Of a task's share, divided by the number of siblings: what a consumer may have without leaving more than
 /// the least. Shorter runs would cost more to merge than they save.
 const LITTLE: u64 = 4;
-/// The same of those that merge sorted runs: together they leave a quarter to who reads from all of them.
-const LITTLE_TO_MERGE: (u64, u64) = (4, 3);
+/// Of a task's share: what those that merge sorted runs leave together to who reads from all of them.
+const LEFT_BY_MERGES: u64 = 4;
 /// So many requests of a consumer are little, too,
 const FEW: u64 = 3;
 /// as long as they are no more than this part of the share.
@@ -37,8 +37,6 @@ pub(in crate::pool) struct Outlook {
     to_flow: u64,
     /// Whether there are sorts, besides its own, that have not held anything yet.
     sorts_begin: bool,
-    /// It is a partition of a sort, of which the last to come was registered then.
-    pub(in crate::pool) newest: Option<Moment>,
     role: Role,
 }
 
@@ -47,19 +45,19 @@ impl Outlook {
     pub(in crate::pool) fn left_by(self, asking: &Asking, share: u64) -> u64 {
         let least = share / LEAST;
         let little = match self.role {
-            Role::Merge => share / LITTLE_TO_MERGE.0 * LITTLE_TO_MERGE.1 / self.siblings,
+            Role::Merge => share.saturating_sub(share / LEFT_BY_MERGES) / self.siblings,
             _ => share / self.siblings.saturating_mul(LITTLE),
         };
         let few = asking.asked.saturating_mul(FEW).min(share / FEW_MAX);
         let is_little = asking.held.saturating_add(asking.asked) <= little.max(few);
-        let is_sort = matches!(self.role, Role::Sorter | Role::Merge);
+        let beside = match self.role {
+            Role::Sorter | Role::Merge => self.to_sort,
+            Role::Aggregate | Role::Flow | Role::Other => self.to_flow,
+        };
         match asking.urgency {
             Urgency::Essential | Urgency::Retry => 0,
-            Urgency::Elective | Urgency::Seat if is_little && is_sort => {
-                least.saturating_add(self.to_sort)
-            }
             Urgency::Elective if self.role == Role::Flow => share / LEAST_BY_FLOW,
-            Urgency::Elective | Urgency::Seat if is_little => least.saturating_add(self.to_flow),
+            Urgency::Elective | Urgency::Seat if is_little => least.saturating_add(beside),
             Urgency::Elective => {
                 let part = if self.sorts_begin { TO_BEGIN } else { LEAST };
                 let others = self.lacking.max(self.to_sort).max(self.to_flow);
@@ -77,7 +75,6 @@ impl Books {
         let (role, members) = (Role::of(name), self.siblings.of(kind(name)));
         let siblings = count(members);
         let is_sorter = role == Role::Sorter;
-        let of_several = is_sorter && partition(name).is_some();
         let own = self.keeper(asking.id);
         // It leaves to each of them as much as it has itself, up to half an even part.
         let part = asking.held.saturating_add(asking.asked);
@@ -93,10 +90,20 @@ impl Books {
             to_sort: self.lacking(sorters, own, to_go_on),
             to_flow: to_flow.min(share / FLOW_MAX),
             // The first of several may have come before the others.
-            sorts_begin: of_several && siblings == 1 || !is_sorter && !sorters.iter().all(begun),
-            newest: self.siblings.newest(SORTER).filter(|_| of_several),
+            sorts_begin: match is_sorter {
+                true => siblings == 1 && partition(name).is_some(),
+                false => !sorters.iter().all(begun),
+            },
             role,
         }
+    }
+
+    /// When the last partition of a sort was registered, where consumer `id` is one that would spill.
+    pub(in crate::pool) fn newest_sibling(&self, id: usize, urgency: Urgency) -> Option<Moment> {
+        let name = self.account(id).map_or("", |account| &*account.name);
+        let is_one = Role::of(name) == Role::Sorter && partition(name).is_some();
+        let newest = self.siblings.newest(SORTER);
+        newest.filter(|_| is_one && urgency == Urgency::Elective)
     }
 
     /// What `members`, but for one, lack of a `part` each.
@@ -112,22 +119,24 @@ impl Books {
 
     /// What a sort needs to go on: what it takes beforehand for its merge, and a batch. As one of them has shown.
     fn to_go_on(&self, sorters: &[usize]) -> u64 {
-        let merges: Vec<_> = sorters.iter().filter_map(|id| self.merge_of(*id)).collect();
-        plus(self.largest_first(&merges), self.largest_first(sorters))
+        let merges = sorters.iter().filter_map(|id| self.merge_of(*id));
+        plus(
+            self.largest_first(merges),
+            self.largest_first(sorters.iter().copied()),
+        )
     }
 
     /// What is left to each channel that rows are on their way through: two batches, once some had to be spilled.
     fn of_channel(&self, flows: &[usize]) -> u64 {
         let was_refused = |id: &usize| self.account(*id).is_some_and(|it| it.refusals > 0);
         match flows.iter().any(was_refused) {
-            true => self.largest_first(flows).saturating_mul(2),
+            true => self.largest_first(flows.iter().copied()).saturating_mul(2),
             false => 0,
         }
     }
 
-    fn largest_first(&self, ids: &[usize]) -> u64 {
-        let firsts = ids.iter().map(|id| self.first(*id));
-        firsts.max().unwrap_or(0)
+    fn largest_first(&self, ids: impl Iterator<Item = usize>) -> u64 {
+        ids.map(|id| self.first(id)).max().unwrap_or(0)
     }
 
     fn first(&self, id: usize) -> u64 {
