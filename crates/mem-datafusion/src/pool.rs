@@ -30,8 +30,8 @@ pub use stats::{ConsumerStats, PoolStats};
 /// - **Inside the task** all that is free is lent to whoever asks. What a refusal would do to the one that
 ///   asks decides: one that would fail gets all that there is, one that would spill leaves a little, what
 ///   its siblings (the other partitions of its operator) lack of as much as it has, up to 1/2N, and what sorts
-///   need to go on: as much as one of them has taken beforehand for its merge, and a batch. Rows on their way
-///   through a repartitioning are refused last.
+///   need to go on: as much as one of them has taken beforehand for its merge, and a batch. Before anybody was
+///   refused it leaves less. Rows on their way through a repartitioning are refused last.
 ///   One that merges what it has spilled reads no more runs at once than fit its guaranteed part.
 /// - **What a spill gives back is for the spill**: a sort merges in it, as a consumer that can't spill, and
 ///   asks again for what it was refused.

@@ -1,6 +1,6 @@
 //! Session settings that fit a query's share of memory.
 
-use datafusion_common::config::SpillCompression;
+use datafusion_common::config::{ConfigNonZeroUsize, SpillCompression};
 use datafusion_execution::config::SessionConfig;
 
 use crate::runtime::HearthRuntime;
@@ -20,8 +20,8 @@ const ROWS_MIN: u64 = 4096;
 
 impl HearthRuntime {
     /// `config` with partitions, batches and the memory that sorts take beforehand lowered to what fits
-    /// the share of each of `queries` queries at once, and with spills compressed by LZ4, unless another
-    /// compression is set; nothing is raised.
+    /// the share of each of `queries` queries at once, with spills compressed by LZ4, unless another
+    /// compression is set, and with a file for each batch that a repartitioning spills; nothing is raised.
     ///
     /// DataFusion's defaults want 10 MB for each partition of a sort before the first row comes, and
     /// can't spill them: the most frequent reason why queries fail under a limit.
@@ -39,6 +39,7 @@ impl HearthRuntime {
     /// assert_eq!(config.target_partitions(), 10);
     /// assert!(config.options().execution.sort_spill_reservation_bytes < 300_000);
     /// assert!((4096..8192).contains(&config.batch_size()));
+    /// assert_eq!(config.options().execution.max_spill_file_size_bytes.get(), 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
@@ -55,9 +56,14 @@ impl HearthRuntime {
         let merge = merge.min(config.options().execution.sort_spill_reservation_bytes);
         let rows = small((part / ROW_BYTES).max(ROWS_MIN)).min(config.batch_size());
         let mut config = config;
-        let compression = &mut config.options_mut().execution.spill_compression;
-        if *compression == SpillCompression::Uncompressed {
-            *compression = SpillCompression::Lz4Frame;
+        let execution = &mut config.options_mut().execution;
+        if execution.spill_compression == SpillCompression::Uncompressed {
+            execution.spill_compression = SpillCompression::Lz4Frame;
+        }
+        // Of rows on their way to another partition. With several batches a file, its reader stands at the end of one
+        // that is written no more while what it waits for is in the next, and the query stands still.
+        if let Ok(a_batch_each) = ConfigNonZeroUsize::try_new(1) {
+            execution.max_spill_file_size_bytes = a_batch_each;
         }
         config
             .with_target_partitions(partitions)

@@ -19,7 +19,7 @@ fn siblings_are_left_what_they_lack_of_half_an_even_part() {
     let (pool, hearth) = task(&runtime);
     let [ahead, others @ ..] = &four(&pool, "FinalHashAggregateStream");
     // 8 MiB for each of three, and a little.
-    assert_eq!(fill(ahead, MIB / 4), TOTAL - 24 * MIB - MIB / 2);
+    assert_eq!(fill(ahead, MIB / 4), TOTAL - 24 * MIB - MIB / 4);
     for other in others {
         assert!(fill(other, MIB / 4) >= 7 * MIB, "{:?}", hearth.stats());
     }
@@ -50,6 +50,45 @@ fn what_flows_through_is_left_nothing() {
     assert_eq!(fill(channel, MIB / 8), TOTAL - MIB / 8);
 }
 
+/// Nor for the files of those that spill, which can't be refused, do they save up: rows are spilled instead.
+#[test]
+fn what_flows_through_leaves_what_spills_are_written_through() {
+    let runtime = runtime(TOTAL);
+    let (pool, _hearth) = task(&runtime);
+    let [channel, late, ..] = &four(&pool, "RepartitionExec");
+    let join = holder(&pool, "HashJoinInput");
+    join.try_grow(TOTAL - MIB).unwrap();
+    channel.try_grow(MIB - MIB / 8).unwrap();
+    assert!(late.try_grow(MIB / 8).is_err());
+    late.try_grow(MIB / 16).unwrap_err();
+    join.shrink(MIB / 16);
+    late.try_grow(MIB / 16).unwrap();
+}
+
+/// Operators of one kind are told apart by the order in which their partitions come.
+#[test]
+fn partitions_of_another_operator_are_no_siblings() {
+    let runtime = runtime(TOTAL);
+    let (pool, _hearth) = task(&runtime);
+    let [ahead, ..] = &four(&pool, "FinalHashAggregateStream");
+    let _others = four(&pool, "FinalHashAggregateStream");
+    assert_eq!(fill(ahead, MIB / 4), TOTAL - 24 * MIB - MIB / 4);
+}
+
+/// As long as nobody was refused, those that have begun are left to take for themselves.
+#[test]
+fn who_has_begun_is_left_something_once_memory_is_short() {
+    let runtime = runtime(TOTAL);
+    let (pool, _hearth) = task(&runtime);
+    let all @ [ahead, ..] = &four(&pool, "FinalHashAggregateStream");
+    for each in all {
+        each.try_grow(MIB / 4).unwrap();
+    }
+    assert_eq!(fill(ahead, MIB / 4), TOTAL - MIB);
+    ahead.free();
+    assert_eq!(fill(ahead, MIB / 4), TOTAL - 24 * MIB - MIB / 2);
+}
+
 /// Once they had to be spilled, others leave room for two batches of each channel.
 #[test]
 fn what_flows_through_is_left_a_little_once_it_was_refused() {
@@ -58,7 +97,7 @@ fn what_flows_through_is_left_a_little_once_it_was_refused() {
     let channel = spiller(&pool, "RepartitionExec[0]");
     let aggregate = spiller(&pool, "FinalHashAggregateStream[0]");
     channel.try_grow(MIB).unwrap();
-    assert_eq!(fill(&aggregate, MIB / 4), TOTAL - MIB - MIB / 2);
+    assert_eq!(fill(&aggregate, MIB / 4), TOTAL - MIB - MIB / 4);
     assert!(channel.try_grow(MIB).is_err());
     channel.free();
     aggregate.free();

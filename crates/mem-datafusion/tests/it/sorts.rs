@@ -76,7 +76,7 @@ fn the_first_partition_of_a_sort_waits_for_the_others() {
     until_parked(&clock);
     clock.advance(Duration::from_millis(20));
     let (taken, _first) = workers.block_on(filled).unwrap();
-    assert_eq!(taken, TOTAL - 24 * MIB - MIB / 2);
+    assert_eq!(taken, TOTAL - 24 * MIB - MIB / 4);
 }
 
 #[test]

@@ -11,7 +11,7 @@ pub(super) enum Role {
     Aggregate,
     /// It buffers rows on their way. What it holds leaves as it comes, so nothing is gained by leaving
     /// something to it or by it; and what it spills, it spills by the batch, which can make DataFusion 55
-    /// stand still: one that reads its oldest file waits for a batch that is in the next.
+    /// stand still where files have several: one that reads its oldest waits for a batch that is in the next.
     Flow,
     /// Anything else.
     Other,

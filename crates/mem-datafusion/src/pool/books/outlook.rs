@@ -9,7 +9,13 @@ use super::{Asking, Books, Urgency, plus};
 /// Of a task's share: what is left to those that would fail.
 const LEAST: u64 = 128;
 /// The same by rows on their way.
-const LEAST_BY_FLOW: u64 = 512;
+const LEAST_TO_SPILL: u64 = 512;
+/// Files of spills have buffers of a size of their own: a smaller share is taken to be that large there, in bytes,
+const SHARE_TO_SPILL: u64 = 32 << 20;
+/// but no more than so many times as large as it is.
+const SHARE_TO_SPILL_TIMES: u64 = 4;
+/// Of both: what is left as long as nobody was refused. Whose first shortage it is takes it from there.
+const EARLY: u64 = 4;
 /// What is left while sorts have yet to begin.
 const TO_BEGIN: u64 = 16;
 /// Of a task's share: what is left to rows on their way at most.
@@ -37,34 +43,54 @@ pub(in crate::pool) struct Outlook {
     to_flow: u64,
     /// Whether there are sorts, besides its own, that have not held anything yet.
     sorts_begin: bool,
+    /// Whether somebody was refused.
+    is_short: bool,
     role: Role,
 }
 
 impl Outlook {
     /// The bytes of the task's `share` that a request must leave.
     pub(in crate::pool) fn left_by(self, asking: &Asking, share: u64) -> u64 {
-        let least = share / LEAST;
-        let little = match self.role {
-            Role::Merge => share.saturating_sub(share / LEFT_BY_MERGES) / self.siblings,
-            _ => share / self.siblings.saturating_mul(LITTLE),
-        };
-        let few = asking.asked.saturating_mul(FEW).min(share / FEW_MAX);
-        let is_little = asking.held.saturating_add(asking.asked) <= little.max(few);
+        let (least, to_spill) = self.margins(share);
         let beside = match self.role {
             Role::Sorter | Role::Merge => self.to_sort,
             Role::Aggregate | Role::Flow | Role::Other => self.to_flow,
         };
         match asking.urgency {
             Urgency::Essential | Urgency::Retry => 0,
-            Urgency::Elective if self.role == Role::Flow => share / LEAST_BY_FLOW,
-            Urgency::Elective | Urgency::Seat if is_little => least.saturating_add(beside),
+            Urgency::Elective if self.role == Role::Flow => to_spill,
+            Urgency::Elective | Urgency::Seat if self.is_little(asking, share) => {
+                least.saturating_add(beside)
+            }
             Urgency::Elective => {
-                let part = if self.sorts_begin { TO_BEGIN } else { LEAST };
+                let to_begin = if self.sorts_begin {
+                    share / TO_BEGIN
+                } else {
+                    0
+                };
                 let others = self.lacking.max(self.to_sort).max(self.to_flow);
-                others.saturating_add(share / part)
+                others.saturating_add(least.max(to_begin))
             }
             Urgency::Seat | Urgency::Futile => u64::MAX,
         }
+    }
+
+    /// What is left to those that would fail, and to the files of those that spill.
+    fn margins(self, share: u64) -> (u64, u64) {
+        let times = share.saturating_mul(SHARE_TO_SPILL_TIMES);
+        let share = share.max(SHARE_TO_SPILL).min(times);
+        let share = if self.is_short { share } else { share / EARLY };
+        (share / LEAST, share / LEAST_TO_SPILL)
+    }
+
+    /// Whether a consumer would still have so little that it leaves no more than the least.
+    fn is_little(self, asking: &Asking, share: u64) -> bool {
+        let little = match self.role {
+            Role::Merge => share.saturating_sub(share / LEFT_BY_MERGES) / self.siblings,
+            _ => share / self.siblings.saturating_mul(LITTLE),
+        };
+        let few = asking.asked.saturating_mul(FEW).min(share / FEW_MAX);
+        asking.held.saturating_add(asking.asked) <= little.max(few)
     }
 }
 
@@ -72,7 +98,8 @@ impl Books {
     /// What others may still want besides the one that asks, where the task has `share` bytes.
     pub(in crate::pool) fn outlook(&self, asking: &Asking, share: u64) -> Outlook {
         let name = self.account(asking.id).map_or("", |account| &*account.name);
-        let (role, members) = (Role::of(name), self.siblings.of(kind(name)));
+        let role = Role::of(name);
+        let members = self.siblings.of_operator(kind(name), asking.id);
         let siblings = count(members);
         let is_sorter = role == Role::Sorter;
         let own = self.keeper(asking.id);
@@ -86,7 +113,10 @@ impl Books {
         let begun = |id: &usize| *id == own || self.first(*id) > 0;
         Outlook {
             siblings,
-            lacking: self.lacking(members, own, part),
+            lacking: match is_sorter || self.refusals > 0 || !members.iter().all(begun) {
+                true => self.lacking(members, own, part),
+                false => 0,
+            },
             to_sort: self.lacking(sorters, own, to_go_on),
             to_flow: to_flow.min(share / FLOW_MAX),
             // The first of several may have come before the others.
@@ -94,6 +124,7 @@ impl Books {
                 true => siblings == 1 && partition(name).is_some(),
                 false => !sorters.iter().all(begun),
             },
+            is_short: self.refusals > 0,
             role,
         }
     }

@@ -2,6 +2,7 @@
 
 use super::Books;
 use super::account::Pair;
+use super::names::Role;
 
 /// How a request has to be dealt with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,8 +55,15 @@ impl Books {
         if account.is_spilling() && account.returned {
             return Urgency::Retry;
         }
-        // A consumer with several reservations merges what it has spilled.
-        if account.held == 0 || (here < account.held && !account.is_sorter()) {
+        if account.held == 0 {
+            // Rows on their way are written down as they come.
+            return match Role::of(&account.name) {
+                Role::Flow => Urgency::Elective,
+                _ => Urgency::Essential,
+            };
+        }
+        // A consumer with several reservations does.
+        if here < account.held && !account.is_sorter() {
             return Urgency::Essential;
         }
         if account.merging && !account.is_sorter() {
