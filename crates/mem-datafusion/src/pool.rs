@@ -3,6 +3,7 @@
 mod arriving;
 mod books;
 mod growing;
+mod pressing;
 mod refusal;
 mod stats;
 
@@ -19,6 +20,7 @@ use mem_sync::atomic::{AtomicBool, AtomicU64};
 
 use crate::shared::{Room, Shared};
 use books::Books;
+use pressing::Freed;
 pub use stats::{ConsumerStats, PoolStats};
 
 /// DataFusion's memory pool for one task (a query, or a task of a distributed one): its share of the
@@ -36,14 +38,15 @@ pub use stats::{ConsumerStats, PoolStats};
 /// - **What a spill gives back is for the spill**: a sort merges in it, as a consumer that can't spill, and
 ///   asks again for what it was refused.
 /// - **Pressure**: where one that has nothing to spill is refused all the same, the largest consumer
-///   that can spill has to leave as much with its next growth, or is refused too and spills.
+///   that can spill has to leave as much with its next growth, or is refused too and spills. The first waits for
+///   that, half a second at most.
 /// - **Never over the limit**: what is granted never is. [`grow`](MemoryPool::grow), which can't be
 ///   refused, takes what is free, and only then overdraws: that is [metered](PoolStats), repaid by the
 ///   next bytes that are given back, and until then nothing is granted that it would take beyond the
 ///   limit.
 /// - **Waiting**: a task below its minimum waits for memory that *other* tasks hold, for a bounded time,
 ///   on runtimes of many threads only, with the worker's other tasks handed to another thread.
-///   Nothing ever waits for memory of its own task.
+///   Only one that would fail waits for memory of its own task, as said.
 ///
 /// Its counterparts in Spark are `TaskMemoryManager` and, for a refusal, `SparkOutOfMemoryError`.
 pub struct HearthMemoryPool {
@@ -59,7 +62,7 @@ pub struct HearthMemoryPool {
     has_asked: OnceLock<()>,
     waits: AtomicU64,
     waited_nanos: AtomicU64,
-    pressures: AtomicU64,
+    freed: Freed,
 }
 
 impl HearthMemoryPool {
@@ -74,7 +77,7 @@ impl HearthMemoryPool {
             has_asked: OnceLock::new(),
             waits: AtomicU64::new(0),
             waited_nanos: AtomicU64::new(0),
-            pressures: AtomicU64::new(0),
+            freed: Freed::default(),
         });
         shared.enter(&pool);
         pool
@@ -166,6 +169,7 @@ impl MemoryPool for HearthMemoryPool {
     fn unregister(&self, consumer: &MemoryConsumer) {
         let surplus = self.with_books(|books| books.unregister(consumer, self.shared.slack_max()));
         self.release(surplus);
+        self.freed.tell();
     }
 
     fn grow(&self, reservation: &MemoryReservation, additional: usize) {
@@ -181,6 +185,7 @@ impl MemoryPool for HearthMemoryPool {
             books.shrink(id, here, bytes(shrink), self.shared.slack_max())
         });
         self.release(surplus);
+        self.freed.tell();
     }
 
     fn try_grow(&self, reservation: &MemoryReservation, additional: usize) -> Result<()> {

@@ -14,7 +14,7 @@ const MERGE_FRACTION: u64 = 16;
 /// The least that it takes, in bytes.
 const MERGE_MIN: u64 = 64 << 10;
 /// Bytes of a partition's part for each row of a batch: several batches, in several copies, have to fit.
-const ROW_BYTES: u64 = 7 << 9;
+const ROW_BYTES: u64 = 2 << 10;
 /// Rows of a batch at least. With fewer, batches out of Parquet files count what they share many times.
 const ROWS_MIN: u64 = 4096;
 

@@ -36,6 +36,8 @@ pub(super) struct Asking {
     pub(super) pressed: u64,
     /// It is of a sort of which more partitions may come: when the last one was registered.
     pub(super) newest: Option<Moment>,
+    /// Others of its task may be waited for: it has not done so in vain.
+    pub(super) may_wait: bool,
     from_kept: u64,
     from_slack: u64,
 }
@@ -70,6 +72,7 @@ pub(super) struct Books {
     pairs: Pairs,
     siblings: Siblings,
     pub(super) refusals: u64,
+    pub(super) pressures: u64,
 }
 
 impl Books {
@@ -127,7 +130,7 @@ impl Books {
         self.enter_account(consumer);
         let mut asking = self.take_own(consumer.id(), asked, Urgency::Essential);
         // The limit is not passed while bytes lie unused, whoever they are kept for.
-        self.raid(&mut asking);
+        self.raid(&mut asking, self.kept);
         asking
     }
 
@@ -140,9 +143,14 @@ impl Books {
     fn take_own(&mut self, id: usize, asked: u64, urgency: Urgency) -> Asking {
         let from_kept = self.take_kept(id, asked);
         let missing = minus(asked, from_kept);
-        let (mut held, mut pressed) = (0, None);
+        let (mut held, mut pressed, mut may_wait) = (0, None, false);
         if let Some(account) = self.accounts.get_mut(&id) {
-            (held, pressed) = (account.held, account.pressed.take());
+            held = account.held;
+            may_wait = !account.has_waited_in_vain;
+            // One that would fail is not made to.
+            if !urgency.is_essential() {
+                pressed = account.pressed.take();
+            }
         }
         let pressed = pressed.filter(|(by, _)| self.accounts.contains_key(by));
         let pressed = pressed.map_or(0, |(_, bytes)| bytes);
@@ -162,6 +170,7 @@ impl Books {
             urgency,
             pressed,
             newest: self.newest_sibling(id, urgency),
+            may_wait,
             from_kept,
             from_slack,
         }
@@ -282,14 +291,31 @@ impl Books {
     /// holds `floor` bytes at least and is not the one that asks. Whether there is one.
     pub(super) fn press_largest(&mut self, asker: usize, floor: u64, demand: u64) -> bool {
         let others = self.accounts.iter_mut().filter(|(id, account)| {
-            **id != asker && account.can_spill && account.held >= floor && account.held > 0
+            let could_spill = account.can_spill && !account.merging;
+            **id != asker && could_spill && account.held >= floor && account.held > 0
         });
         let largest = others.max_by_key(|(id, account)| (account.held, **id));
-        if let Some((_, account)) = largest {
-            account.pressed = Some((asker, demand));
-            return true;
+        let Some((_, account)) = largest else {
+            return false;
+        };
+        let pressed = Some((asker, demand));
+        if account.pressed != pressed {
+            account.pressed = pressed;
+            self.pressures = self.pressures.saturating_add(1);
         }
-        false
+        true
+    }
+
+    /// Consumer `id` has waited for others to spill. Where that has helped, nobody need do so for it any more.
+    pub(super) fn end_wait(&mut self, id: usize, has_helped: bool) {
+        if let Some(account) = self.accounts.get_mut(&id) {
+            account.has_waited_in_vain = !has_helped;
+        }
+        if has_helped {
+            for account in self.accounts.values_mut() {
+                account.pressed = account.pressed.filter(|(by, _)| *by != id);
+            }
+        }
     }
 
     /// What a consumer that has asked is called and holds.

@@ -10,11 +10,6 @@ use super::books::{Asking, Begin, Urgency};
 use super::refusal::{Bar, Refused};
 use crate::off_worker;
 
-/// Consumers below this part of the task's share are not worth spilling.
-const PRESSURE_FLOOR: u64 = 8;
-/// Nor are those with less than this many bytes, where the share is large.
-const PRESSURE_FLOOR_BYTES: u64 = 16 << 20;
-
 impl HearthMemoryPool {
     /// Grows by `asked` bytes, through a reservation that has `here` already, or says why not.
     pub(super) fn grow_if_granted(
@@ -107,23 +102,31 @@ impl HearthMemoryPool {
         {
             outcome = waited;
         }
-        let would_fail = outcome.is_err() && asking.urgency.is_essential();
-        if would_fail {
-            let missing = asking.missing;
-            self.with_books(|books| books.raid(asking));
-            if asking.missing < missing {
-                outcome = self.acquire_exactly(need(asking));
-            }
+        let acquired = outcome.or_else(|refused| match asking.urgency.is_essential() {
+            true => self.acquire_at_last(asking).ok_or(refused),
+            false => Err(refused),
+        })?;
+        self.judge(asking, acquired)
+    }
+
+    /// What one gets that would fail: with what is kept for others, or once they have spilled.
+    fn acquire_at_last(&self, asking: &mut Asking) -> Option<Reservation> {
+        let acquired = self.acquire_with_kept(asking);
+        acquired.or_else(|| self.await_spill(asking))
+    }
+
+    /// What is missing, partly out of what is kept for others.
+    pub(super) fn acquire_with_kept(&self, asking: &mut Asking) -> Option<Reservation> {
+        let kept = self.books.lock().kept().min(asking.missing);
+        let acquired = self.acquire_exactly(need(asking).saturating_sub(kept));
+        let acquired = acquired.ok()?;
+        self.with_books(|books| books.raid(asking, kept));
+        if acquired.bytes() == need(asking) {
+            return Some(acquired);
         }
-        match outcome {
-            Ok(acquired) => self.judge(asking, acquired),
-            Err(refused) => {
-                if would_fail {
-                    self.press(asking);
-                }
-                Err(refused)
-            }
-        }
+        // Somebody has taken it meanwhile.
+        drop(acquired);
+        self.acquire_exactly(need(asking)).ok()
     }
 
     /// Whether a request that the ledger grants may be taken: that leaves to others what is theirs, and
@@ -146,16 +149,6 @@ impl HearthMemoryPool {
             Ok(acquired)
         } else {
             Err(Refused::of(Bar::Reserve(leaves)))
-        }
-    }
-
-    /// Has the largest other consumer that can spill leave with its next growth what this one was
-    /// refused, or spill. Other than that nobody can be made to give anything back.
-    fn press(&self, asking: &Asking) {
-        let share = self.room().share;
-        let floor = (share / PRESSURE_FLOOR).min(PRESSURE_FLOOR_BYTES);
-        if self.with_books(|books| books.press_largest(asking.id, floor, asking.asked)) {
-            self.pressures.fetch_add(1, Ordering::Relaxed);
         }
     }
 

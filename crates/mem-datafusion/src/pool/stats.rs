@@ -68,7 +68,7 @@ impl PoolStats {
             refusals: books.refusals,
             waits: pool.waits.load(Ordering::Relaxed),
             waited: Duration::from_nanos(pool.waited_nanos.load(Ordering::Relaxed)),
-            pressures: pool.pressures.load(Ordering::Relaxed),
+            pressures: books.pressures,
             consumers,
         }
     }

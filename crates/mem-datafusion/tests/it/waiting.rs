@@ -7,6 +7,7 @@ use datafusion_common::DataFusionError;
 use datafusion_execution::memory_pool::MemoryReservation;
 use mem_datafusion::{HearthRuntime, RuntimeOptions};
 use mem_policy::ManagerOptions;
+use mem_sync::ManualClock;
 
 use crate::support::{
     MIB, fill, holder, plain, runtime, runtime_on_a_clock, runtime_with, spiller, task,
@@ -79,12 +80,12 @@ fn where_blocking_would_hold_up_others_it_is_refused_at_once() {
 }
 
 #[test]
-fn nobody_waits_for_memory_of_its_own_task() {
-    let runtime = runtime(64 * MIB);
+fn nobody_waits_for_memory_of_its_own_task_that_nobody_could_spill() {
+    let (runtime, _stands_still) = runtime_on_a_clock(64 * MIB);
     two_workers().block_on(async {
         let (pool, hearth) = task(&runtime);
         let worker = tokio::spawn(async move {
-            let first = spiller(&pool, "first");
+            let first = holder(&pool, "first");
             fill(&first, MIB);
             let second = holder(&pool, "second");
             assert!(second.try_grow(16 * MIB).is_err());
@@ -92,6 +93,61 @@ fn nobody_waits_for_memory_of_its_own_task() {
         worker.await.unwrap();
         assert_eq!(hearth.stats().waits, 0);
     });
+}
+
+/// One that would fail waits for the largest to spill, and no longer.
+#[test]
+fn one_that_would_fail_has_another_spill_and_waits_for_it() {
+    let (runtime, clock) = runtime_on_a_clock(64 * MIB);
+    two_workers().block_on(async {
+        let (pool, hearth) = task(&runtime);
+        let (sorter, small) = (spiller(&pool, "large"), spiller(&pool, "small"));
+        small.try_grow(4 * MIB).unwrap();
+        fill(&sorter, MIB);
+        let waits = tokio::spawn(async move {
+            let build = holder(&pool, "HashJoinInput");
+            build.try_grow(16 * MIB).map(|()| build)
+        });
+        until_parked(&clock).await;
+        assert_eq!(hearth.stats().pressures, 1);
+        assert!(sorter.try_grow(1).is_err());
+        // It looks again, and finds too little.
+        small.free();
+        assert!(sorter.try_grow(1).is_err());
+        sorter.free();
+        let build = waits.await.unwrap().unwrap();
+        assert_eq!(build.size(), 16 * MIB);
+        assert_eq!(hearth.stats().waits, 0, "of those for other tasks");
+        // Nobody is pressed for it any more.
+        assert!(fill(&sorter, MIB) >= 46 * MIB);
+        hearth.check();
+    });
+}
+
+#[test]
+fn one_that_would_fail_waits_in_vain_only_once() {
+    let (runtime, clock) = runtime_on_a_clock(64 * MIB);
+    two_workers().block_on(async {
+        let (pool, hearth) = task(&runtime);
+        let sorter = spiller(&pool, "sorter");
+        fill(&sorter, MIB);
+        let waits = tokio::spawn(async move {
+            let build = holder(&pool, "HashJoinInput");
+            let first = build.try_grow(16 * MIB).is_err();
+            // The clock stands still now: a second wait would not end.
+            first && build.try_grow(16 * MIB).is_err()
+        });
+        until_parked(&clock).await;
+        clock.advance(Duration::from_secs(1));
+        assert!(waits.await.unwrap());
+        hearth.check();
+    });
+}
+
+async fn until_parked(clock: &ManualClock) {
+    while clock.parked() == 0 {
+        tokio::task::yield_now().await;
+    }
 }
 
 #[test]

@@ -31,6 +31,8 @@ pub(in crate::pool) struct Account {
     /// Another, of this number, could not help itself and was refused that many bytes: its next growth
     /// must leave them, as long as the other is there.
     pub(super) pressed: Option<(usize, u64)>,
+    /// It would have failed, has waited for others to spill, and failed.
+    pub(super) has_waited_in_vain: bool,
 }
 
 /// One half of a sort.
@@ -59,6 +61,7 @@ impl Account {
             merging: false,
             is_done: false,
             pressed: None,
+            has_waited_in_vain: false,
         }
     }
 

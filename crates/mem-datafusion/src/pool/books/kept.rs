@@ -100,17 +100,24 @@ impl Books {
         }
     }
 
-    /// Takes what is kept for others: the last resort of one that would fail.
-    pub(in crate::pool) fn raid(&mut self, asking: &mut Asking) {
-        if self.kept == 0 {
+    /// What is kept for those that spill, in bytes.
+    pub(in crate::pool) fn kept(&self) -> u64 {
+        self.kept
+    }
+
+    /// Takes at most `bytes` of what is kept for others.
+    pub(in crate::pool) fn raid(&mut self, asking: &mut Asking, bytes: u64) {
+        let mut wanted = bytes.min(asking.missing).min(self.kept);
+        if wanted == 0 {
             return;
         }
         for account in self.accounts.values_mut() {
-            let taken = asking.missing.min(account.kept);
+            let taken = wanted.min(account.kept);
             account.kept = minus(account.kept, taken);
             self.kept = minus(self.kept, taken);
             asking.from_slack = plus(asking.from_slack, taken);
             asking.missing = minus(asking.missing, taken);
+            wanted = minus(wanted, taken);
         }
     }
 }
