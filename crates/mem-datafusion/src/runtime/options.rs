@@ -29,7 +29,8 @@ pub struct RuntimeOptions {
     pub quantum_bytes: u64,
     /// `hearth.spill.dirs`.
     pub spill_dirs: SpillDirs,
-    /// `hearth.spill.codec`.
+    /// `hearth.spill.codec`; not given: none. What DataFusion spills stays in the page cache mostly, and a
+    /// [tuned](crate::HearthRuntime::tuned) session compresses it before it comes.
     pub spill_codec: Codec,
     /// `hearth.spill.blockSize`; `None`: 1/8192 of all memory, from 4 to 256 KiB: each run that a
     /// merge reads takes two.
@@ -59,6 +60,7 @@ impl RuntimeOptions {
             quantum_bytes: config.tasks().quantum_bytes,
             spill_dirs,
             spill_codec: match spill.codec {
+                _ if !spill.codec_is_given => Codec::None,
                 SpillCodec::None => Codec::None,
                 SpillCodec::Lz4 => Codec::Lz4,
                 SpillCodec::Zstd => Codec::Zstd { level: 1 },

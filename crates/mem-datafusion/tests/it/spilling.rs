@@ -148,7 +148,8 @@ fn workspace_is_the_querys_and_goes_with_the_writer() {
     let file = create(&env);
     let mut writer = file.open_writer().unwrap();
     let writing = env.memory_pool.reserved();
-    assert!(writing >= 2 * 4096);
+    // What is not compressed takes a block to write, and two to read.
+    assert!(writing >= 4096);
     writer.write_all(b"few").unwrap();
     writer.finish().unwrap();
     drop(writer);
