@@ -22,7 +22,8 @@ const BLOCK: (u64, u64) = (4 << 10, 256 << 10);
 #[derive(Debug, Clone)]
 pub struct RuntimeOptions {
     /// The longest that a request waits for memory of other tasks; by default
-    /// `hearth.wait.timeout`, but 10 seconds at most. Zero: it does not wait.
+    /// `hearth.wait.timeout`, but 10 seconds at most. Zero: it does not wait, nor for a spill of its own task,
+    /// which else takes half a second of it at most.
     pub wait: Duration,
     /// `hearth.task.quantum`: bytes of returned memory that a task keeps for its next small requests, as
     /// long as nobody else lacks memory; a thousandth of all memory at most.

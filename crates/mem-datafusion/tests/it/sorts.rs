@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use datafusion_execution::memory_pool::{MemoryPool, MemoryReservation};
-use mem_sync::ManualClock;
 
-use crate::support::{MIB, fill, holder, runtime, runtime_on_a_clock, spiller, task, two_workers};
+use crate::support::{
+    MIB, fill, holder, runtime, runtime_on_a_clock, spiller, task, two_workers, until_parked,
+};
 
 const TOTAL: usize = 64 * MIB;
 
@@ -90,12 +91,6 @@ fn the_first_partition_of_a_sort_waits_for_others_that_do_not_come() {
     clock.advance(Duration::from_secs(1));
     let (taken, _first) = workers.block_on(filled).unwrap();
     assert_eq!(taken, TOTAL - TOTAL / 16);
-}
-
-fn until_parked(clock: &ManualClock) {
-    while clock.parked() == 0 {
-        std::thread::yield_now();
-    }
 }
 
 /// On a runtime of one thread it can't wait for them.

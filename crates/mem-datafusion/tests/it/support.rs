@@ -47,6 +47,13 @@ pub(crate) fn runtime_on_a_clock(bytes: usize) -> (HearthRuntime, Arc<ManualCloc
     (runtime_with(bytes, manager, plain()), clock)
 }
 
+/// Waits until some worker waits on the clock; from outside of the runtime's workers.
+pub(crate) fn until_parked(clock: &ManualClock) {
+    while clock.parked() == 0 {
+        std::thread::yield_now();
+    }
+}
+
 /// A consumer that can spill, of any pool.
 pub(crate) fn spiller(pool: &Arc<dyn MemoryPool>, name: &str) -> MemoryReservation {
     MemoryConsumer::new(name)

@@ -7,11 +7,10 @@ use datafusion_common::DataFusionError;
 use datafusion_execution::memory_pool::MemoryReservation;
 use mem_datafusion::{HearthRuntime, RuntimeOptions};
 use mem_policy::ManagerOptions;
-use mem_sync::ManualClock;
 
 use crate::support::{
     MIB, fill, holder, plain, runtime, runtime_on_a_clock, runtime_with, spiller, task,
-    two_workers, until_somebody_waits,
+    two_workers, until_parked, until_somebody_waits,
 };
 
 /// A task that holds all memory of a runtime.
@@ -108,7 +107,7 @@ fn one_that_would_fail_has_another_spill_and_waits_for_it() {
             let build = holder(&pool, "HashJoinInput");
             build.try_grow(16 * MIB).map(|()| build)
         });
-        until_parked(&clock).await;
+        until_parked(&clock);
         assert_eq!(hearth.stats().pressures, 1);
         assert!(sorter.try_grow(1).is_err());
         // It looks again, and finds too little.
@@ -137,17 +136,11 @@ fn one_that_would_fail_waits_in_vain_only_once() {
             // The clock stands still now: a second wait would not end.
             first && build.try_grow(16 * MIB).is_err()
         });
-        until_parked(&clock).await;
+        until_parked(&clock);
         clock.advance(Duration::from_secs(1));
         assert!(waits.await.unwrap());
         hearth.check();
     });
-}
-
-async fn until_parked(clock: &ManualClock) {
-    while clock.parked() == 0 {
-        tokio::task::yield_now().await;
-    }
 }
 
 #[test]

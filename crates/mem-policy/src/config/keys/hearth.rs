@@ -44,7 +44,7 @@ pub(crate) const SPILL_CODEC: KeyInfo = KeyInfo {
     default: Some("lz4"),
     since: "Hearth 0.1.0",
     standing: Standing::Effective,
-    about: "How spill files are compressed. Not given: by lz4, `hearth sort` compresses what is not written faster as it is, and what DataFusion spills and caches is written as it comes.",
+    about: "How spill files are compressed. Not given: by lz4, but `hearth sort` compresses only what is not written faster as it is, and what DataFusion spills and caches is written as it comes.",
 };
 
 pub(crate) const SPILL_BLOCK_SIZE: KeyInfo = KeyInfo {
