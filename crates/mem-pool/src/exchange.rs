@@ -54,22 +54,20 @@ pub struct Exchange<'a> {
 }
 
 impl Exchange<'_> {
-    /// The block that `reservation` paid for is gone; what it held is from now on the asker's.
-    ///
-    /// # Errors
-    /// The reservation, where it is not one of just these bytes of storage memory.
-    pub fn complete(self, reservation: Reservation) -> Result<Reservation, Reservation> {
+    /// The block that `reservation` paid for is gone; what it held is from now on the asker's. False, and
+    /// nothing exchanged, where that is not just these bytes of storage memory.
+    #[must_use]
+    pub fn complete(self, reservation: &Reservation) -> bool {
         let fits = reservation.is_of(self.ledger)
             && reservation.kind() == Kind::Storage
             && (reservation.mode(), reservation.bytes()) == (self.mode, self.bytes);
-        if !fits {
-            return Err(reservation);
+        if fits {
+            let done = &self.ledger.exchanges.done;
+            // Only sums: nothing follows from them.
+            done.exchanges.fetch_add(1, Ordering::Relaxed);
+            done.bytes.fetch_add(self.bytes, Ordering::Relaxed);
         }
-        let done = &self.ledger.exchanges.done;
-        // Only sums: nothing follows from them.
-        done.exchanges.fetch_add(1, Ordering::Relaxed);
-        done.bytes.fetch_add(self.bytes, Ordering::Relaxed);
-        Ok(reservation)
+        fits
     }
 }
 

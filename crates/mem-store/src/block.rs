@@ -21,8 +21,6 @@ pub(crate) struct Block {
     pub(crate) level: StorageLevel,
     /// Of which memory it is made; that of the level, for those who keep to levels.
     pub(crate) mode: MemoryMode,
-    /// Whose it is. So a reader need not hold on to more than the block.
-    pub(crate) home: Weak<BlockInfoManager>,
     pub(crate) state: Mutex<State>,
 }
 
@@ -68,8 +66,9 @@ pub(crate) struct State {
     /// when the block comes up), and a block that was got and is being read can be in the queue for
     /// the same reason.
     pub(crate) queued: Option<Place>,
-    /// It came up in the queue while somebody was inside the gate, and comes back when the bell rings.
-    pub(crate) is_out: bool,
+    /// Whose queue it has left, having come up there while somebody was inside the gate: it comes back
+    /// when the bell rings.
+    pub(crate) out_of: Option<Weak<BlockInfoManager>>,
     /// Who waits for the lock.
     pub(crate) waiting: Vec<Waker>,
 }
@@ -95,12 +94,7 @@ pub(crate) enum Entry {
 
 impl Block {
     /// A block that somebody is writing.
-    pub(crate) fn new(
-        id: BlockId,
-        level: StorageLevel,
-        mode: MemoryMode,
-        home: Weak<BlockInfoManager>,
-    ) -> Arc<Self> {
+    pub(crate) fn new(id: BlockId, level: StorageLevel, mode: MemoryMode) -> Arc<Self> {
         let state = State {
             writer: true,
             ..State::default()
@@ -109,7 +103,6 @@ impl Block {
             id,
             level,
             mode,
-            home,
             state: Mutex::new(state),
         })
     }
@@ -129,31 +122,33 @@ impl Block {
         (result, aftermath)
     }
 
-    /// Lets go of a lock.
-    pub(crate) fn exit(self: &Arc<Self>, kind: LockKind) {
+    /// Lets go of a lock, at `home`.
+    pub(crate) fn exit(self: &Arc<Self>, kind: LockKind, home: &Weak<BlockInfoManager>) {
         let ((), aftermath) = self.alter(|state| state.exit(kind));
-        self.follow(aftermath);
+        if !aftermath.is_nothing() {
+            self.follow(aftermath, home);
+        }
     }
 
     /// The last of those inside the gate has left, and rings the bell.
     pub(crate) fn ring(self: &Arc<Self>) {
-        let (waiting, mut aftermath) = self.alter(|state| {
+        let ((waiting, out_of), mut aftermath) = self.alter(|state| {
             if let Some(content) = &state.memory {
                 content.gate.take_bell();
             }
-            // mutant(the-bell-brings-back by left_beside_an_eviction): delete
-            state.is_out = false;
-            std::mem::take(&mut state.waiting)
+            // mutant(the-bell-brings-back by left_beside_an_eviction): replace state.out_of.take() => state.out_of.clone()
+            let out_of = state.out_of.take();
+            (std::mem::take(&mut state.waiting), out_of)
         });
         aftermath.waiting.extend(waiting);
-        self.follow(aftermath);
+        match out_of {
+            Some(home) => self.follow(aftermath, &home),
+            None => aftermath.wake(),
+        }
     }
 
-    fn follow(self: &Arc<Self>, aftermath: Aftermath) {
-        if aftermath.is_nothing() {
-            return;
-        }
-        match self.home.upgrade() {
+    fn follow(self: &Arc<Self>, aftermath: Aftermath, home: &Weak<BlockInfoManager>) {
+        match home.upgrade() {
             Some(home) => home.blocks.follow(self, aftermath),
             // The store is gone, and nobody evicts or looks for blocks any more.
             None => aftermath.wake(),
@@ -217,7 +212,7 @@ impl State {
     /// Whether an eviction may choose it, as far as locks go.
     pub(crate) fn is_evictable(&self) -> bool {
         let is_held = self.readers > 0 || self.writer || self.leaving;
-        self.memory.is_some() && !is_held && !self.is_out
+        self.memory.is_some() && !is_held && self.out_of.is_none()
     }
 
     /// Whether somebody is inside the gate, who then rings the bell on leaving.
@@ -234,7 +229,7 @@ impl State {
 
     /// Takes what it holds in memory. Who reads it keeps reading.
     pub(crate) fn take_memory(&mut self) -> Option<Arc<Content>> {
-        self.is_out = false;
+        self.out_of = None;
         let content = self.memory.take()?;
         content.gate.close();
         Some(content)
@@ -246,7 +241,7 @@ impl State {
         let content = self.memory.as_ref()?;
         // mutant(the-read-stays by got_beside_an_eviction): replace content.gate.close_if_empty() => true
         if is_free && content.gate.close_if_empty() {
-            self.is_out = false;
+            self.out_of = None;
             self.memory.take()
         } else {
             None

@@ -10,6 +10,7 @@
 //! place is its stamp is the least recently used of all.
 
 mod candidate;
+mod newcomer;
 
 use std::sync::{Arc, Weak};
 use std::task::Waker;
@@ -18,8 +19,8 @@ use hashbrown::HashTable;
 use hashbrown::hash_table::Entry as Slot;
 use mem_block::MemoryMode;
 use mem_pool::Dataset;
-use mem_sync::Mutex;
 use mem_sync::atomic::{AtomicU64, Ordering};
+use mem_sync::{Mutex, lock_spinning};
 use smallvec::SmallVec;
 
 use crate::block::{Aftermath, Block, LockKind, State};
@@ -29,6 +30,7 @@ use crate::info_manager::BlockInfoManager;
 use crate::queue::Stamp;
 use crate::storage_level::StorageLevel;
 use candidate::{Candidates, Look, dismiss_oldest, enqueue};
+pub(crate) use newcomer::Newcomer;
 
 /// Parts of the table, so that look-ups by several threads seldom meet.
 const SHARDS: usize = 64;
@@ -141,7 +143,7 @@ impl Blocks {
         level: StorageLevel,
         mode: MemoryMode,
     ) -> Result<Arc<Block>, Arc<Block>> {
-        let block = Block::new(id.clone(), level, mode, Weak::clone(&self.home));
+        let block = Block::new(id.clone(), level, mode);
         let new = Entry::new(&block);
         let hash = id.place();
         let mut shard = self.shard(hash).lock();
@@ -222,7 +224,7 @@ impl Blocks {
 
     /// Puts the block where it belongs in the queue, or takes it out.
     fn settle(&self, block: &Arc<Block>) {
-        let mut queue = self.queue.0.lock();
+        let mut queue = lock_spinning(&self.queue.0);
         let mut state = block.state.lock();
         let removed = state.queued.take().and_then(|place| {
             let dataset = block.id.dataset();
@@ -254,11 +256,12 @@ impl Blocks {
     ) -> Option<Chosen> {
         let mut chosen = Chosen::new();
         let mut bytes = 0_u64;
-        let mut queue = self.queue.0.lock();
+        let mut queue = lock_spinning(&self.queue.0);
         // In vain it would cost all blocks.
         let enough = queue.bytes(mode, spare) >= need;
         while enough && bytes < need {
-            match dismiss_oldest(&mut queue, mode, spare, None, |_| (), State::mark_leaving) {
+            let leave = State::mark_leaving;
+            match dismiss_oldest(&mut queue, &self.home, mode, spare, None, |_| (), leave) {
                 Look::Leaves {
                     block, bytes: more, ..
                 } => {
@@ -289,11 +292,12 @@ impl Blocks {
         mode: MemoryMode,
         spare: Option<Dataset>,
     ) -> Option<(Arc<Block>, Arc<Content>)> {
-        let mut queue = self.queue.0.lock();
+        let mut queue = lock_spinning(&self.queue.0);
         let shard_of = |block: &Block| self.shard(block.id.place()).lock();
         let leave = State::leave_unread;
         let (block, mut shard, (content, aftermath)) = loop {
-            match dismiss_oldest(&mut queue, mode, spare, Some(bytes), shard_of, leave) {
+            let wanted = Some(bytes);
+            match dismiss_oldest(&mut queue, &self.home, mode, spare, wanted, shard_of, leave) {
                 Look::Leaves {
                     block, held, left, ..
                 } => break (block, held, left),
@@ -319,7 +323,7 @@ impl Blocks {
         block: &Arc<Block>,
         content: Arc<Content>,
     ) -> Result<(), Arc<Content>> {
-        let mut queue = self.queue.0.lock();
+        let mut queue = lock_spinning(&self.queue.0);
         let mut state = block.state.lock();
         if state.removed || state.memory.is_some() {
             return Err(content);

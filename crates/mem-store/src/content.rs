@@ -27,6 +27,12 @@ pub(crate) enum Data {
     Values(Box<dyn StoredValues>),
 }
 
+impl Default for Data {
+    fn default() -> Self {
+        Self::Bytes(ChunkedBytes::default())
+    }
+}
+
 impl Data {
     pub(crate) fn form(&self) -> Form {
         match self {
@@ -94,6 +100,26 @@ impl Content {
     /// earlier one; or before anybody knows of the content.
     pub(crate) fn touch(&self, now: Stamp) {
         self.used.store(now, Ordering::Release);
+    }
+
+    /// Becomes the content of `block`, of the same size and paid for by the same reservation; `make` makes
+    /// what it holds now of what it held.
+    #[inline]
+    pub(crate) fn renew<E>(
+        &mut self,
+        block: &Arc<Block>,
+        make: impl FnOnce(&mut Data) -> Result<(), E>,
+    ) -> Result<(), E> {
+        make(&mut self.data)?;
+        self.gate = Gate::default();
+        self.id = block.id.clone();
+        self.block = Arc::downgrade(block);
+        Ok(())
+    }
+
+    /// What it costs.
+    pub(crate) fn reservation(&self) -> &Reservation {
+        &self.reservation
     }
 
     /// What it is made of: the memory, and what paid for it. The memory goes first.

@@ -51,5 +51,5 @@ use native as imp;
 pub use clock::{Clock, ManualClock, Moment, SystemClock};
 pub use crossbeam_utils::CachePadded;
 pub use fence::{heavy_fence, light_fence};
-pub use imp::{Condvar, Mutex, MutexGuard, Parker, Unparker, atomic, thread};
+pub use imp::{Condvar, Mutex, MutexGuard, Parker, Unparker, atomic, lock_spinning, thread};
 pub use thread_waker::{ThreadWaker, with_thread_waker};

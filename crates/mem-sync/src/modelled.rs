@@ -30,6 +30,11 @@ impl<T> Mutex<T> {
     }
 }
 
+/// As [`Mutex::lock`]: a model has no time to spin for.
+pub fn lock_spinning<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock()
+}
+
 /// loom's condition variable.
 #[derive(Debug, Default)]
 pub struct Condvar(loom::sync::Condvar);

@@ -3,6 +3,21 @@
 pub use crossbeam_utils::sync::{Parker, Unparker};
 pub use parking_lot::{Mutex, MutexGuard};
 
+/// How often a mutex is looked at before its waiter gives up its time: some microseconds.
+const LOOKS: u32 = 100;
+
+/// Locks a mutex that is held for less time than giving up one's own takes, and that several threads want
+/// at once: looks for it for a while before it waits as [`Mutex::lock`] does.
+pub fn lock_spinning<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    for _ in 0..LOOKS {
+        if let Some(guard) = mutex.try_lock() {
+            return guard;
+        }
+        std::hint::spin_loop();
+    }
+    mutex.lock()
+}
+
 /// parking_lot's condition variable with the standard library's signature, which loom's has too.
 #[derive(Debug, Default)]
 pub struct Condvar(parking_lot::Condvar);

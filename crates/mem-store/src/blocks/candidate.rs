@@ -1,11 +1,12 @@
 //! Blocks that may be evicted, as the queue has them.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use mem_block::{MemoryMode, Span};
 use mem_pool::Dataset;
 
 use crate::block::{Block, State};
+use crate::info_manager::BlockInfoManager;
 use crate::queue::{EvictionQueue, Queued};
 
 /// A block in the queue.
@@ -45,10 +46,11 @@ pub(super) enum Look<H, L> {
     Nothing,
 }
 
-/// Takes the oldest block of `mode` that is not of the dataset `spare` out of the queue, and has it
-/// `leave` if it may, while what `hold` gives is held. Where a size is wanted, only one of that size.
+/// Takes the oldest block of `mode` that is not of the dataset `spare` out of the queue at `home`, and has
+/// it `leave` if it may, while what `hold` gives is held. Where a size is wanted, only one of that size.
 pub(super) fn dismiss_oldest<H, L>(
     queue: &mut Candidates,
+    home: &Weak<BlockInfoManager>,
     mode: MemoryMode,
     spare: Option<Dataset>,
     wanted: Option<u64>,
@@ -77,7 +79,8 @@ pub(super) fn dismiss_oldest<H, L>(
         };
     }
     // Used since, it goes further back. With readers it comes back when they leave.
-    state.is_out = used == Some(stamp) && state.is_got();
+    let is_out = used == Some(stamp) && state.is_got();
+    state.out_of = is_out.then(|| Weak::clone(home));
     enqueue(queue, &block, &mut state);
     drop(state);
     Look::PassedOver

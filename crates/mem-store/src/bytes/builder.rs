@@ -66,16 +66,19 @@ impl BytesBuilder {
         Ok(builder)
     }
 
-    /// For exactly as many bytes as `old` has, in its memory, where that is one piece.
+    /// For exactly as many bytes as `old` has, in its memory, where that is one piece, which it loses then.
     #[inline]
-    pub(crate) fn renewed(mut old: ChunkedBytes) -> Result<Self, ChunkedBytes> {
+    pub(crate) fn renewed(old: &mut ChunkedBytes) -> Option<Self> {
         match old.chunks.as_mut_slice() {
             [Piece::Granted(block)] if block.len() == old.len => block.renew(),
-            _ => return Err(old),
+            _ => return None,
         }
-        let mut builder = Self::new(Plan::Exact(old.len));
-        builder.chunks = old.chunks;
-        Ok(builder)
+        Some(Self {
+            chunks: std::mem::take(&mut old.chunks),
+            at: (0, 0),
+            written: 0,
+            plan: Plan::Exact(old.len),
+        })
     }
 
     /// For as many bytes as come, of which none are granted yet.

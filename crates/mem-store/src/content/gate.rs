@@ -72,9 +72,11 @@ impl Gate {
 
     /// Closes it if nobody is inside; whether it did. Under the mutex.
     pub(crate) fn close_if_empty(&self) -> bool {
-        let is_empty = self.readers() == 0;
+        let left = self.left.load(Ordering::Acquire);
+        let is_empty = self.inside(left) == 0;
         if is_empty {
-            self.close();
+            // Nobody is there to leave, and nobody hangs up a bell for nobody.
+            self.left.store(left | CLOSED, Ordering::Release);
         }
         is_empty
     }

@@ -1,7 +1,7 @@
 //! Locks as values.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use mem_pool::TaskId;
 
@@ -14,14 +14,13 @@ use crate::storage_level::StorageLevel;
 struct Lock {
     block: Arc<Block>,
     kind: LockKind,
+    /// Whose block it is; a guard keeps no more than the block.
+    home: Weak<BlockInfoManager>,
     claim: Option<Claim>,
-    /// Whether it is to be let go of.
-    is_held: bool,
 }
 
 /// A place on a task's list.
 struct Claim {
-    infos: Arc<BlockInfoManager>,
     task: TaskId,
     number: u64,
 }
@@ -34,26 +33,23 @@ impl Lock {
         task: Option<TaskId>,
     ) -> Self {
         let claim = task.map(|task| Claim {
-            infos: Arc::clone(infos),
             task,
             number: infos.claims.lock().add(task, Arc::clone(&block), kind),
         });
         Self {
             block,
             kind,
+            home: Arc::downgrade(infos),
             claim,
-            is_held: true,
         }
     }
 
     /// Takes it off the task's list; false where it was let go of in the task's name.
     fn withdraw(&mut self) -> bool {
-        let Some(Claim {
-            infos,
-            task,
-            number,
-        }) = self.claim.take()
-        else {
+        let Some(Claim { task, number }) = self.claim.take() else {
+            return true;
+        };
+        let Some(infos) = self.home.upgrade() else {
             return true;
         };
         let claim = infos.claims.lock().remove(task, number);
@@ -63,8 +59,8 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        if self.withdraw() && self.is_held {
-            self.block.exit(self.kind);
+        if self.withdraw() {
+            self.block.exit(self.kind, &self.home);
         }
     }
 }
@@ -143,27 +139,18 @@ impl WriteGuard {
         &self.0.block
     }
 
-    /// Whether it is on no task's list, in whose name it could be let go of by others.
-    pub(crate) fn is_nobodys(&self) -> bool {
-        self.0.claim.is_none()
-    }
-
-    /// The block's state was changed to one without this writer already.
-    pub(crate) fn done(mut self) {
-        self.0.is_held = false;
-    }
-
     /// Becomes a reader; no writer gets in between.
     pub fn downgrade(self) -> ReadGuard {
         let mut lock = self.0;
-        let waiting = match &lock.claim {
-            Some(claim) => {
+        let home = lock.home.upgrade();
+        let waiting = match (&lock.claim, &home) {
+            (Some(claim), Some(infos)) => {
                 // Under the claims' mutex, so that the task's locks are released before or after.
-                let mut claims = claim.infos.claims.lock();
+                let mut claims = infos.claims.lock();
                 let is_held = claims.downgrade(claim.task, claim.number);
                 is_held.then(|| lock.block.state.lock().downgrade())
             }
-            None => Some(lock.block.state.lock().downgrade()),
+            _ => Some(lock.block.state.lock().downgrade()),
         };
         for waker in waiting.into_iter().flatten() {
             waker.wake();

@@ -132,7 +132,8 @@ impl<'a> Victim<'a> {
         let has_left = self.settle(copy);
         // Freed is only what nobody else has. Where the block was removed meanwhile, this is the last
         // of it; where its reader's task has ended, the reader may still be there.
-        let left = alone(content).map(Content::into_parts);
+        wait_alone(&content);
+        let left = Arc::into_inner(content).map(Content::into_parts);
         if has_left {
             handler.dropped(&block.id);
         }
@@ -174,16 +175,14 @@ impl Drop for Victim<'_> {
     }
 }
 
-/// What nobody else has, once those have let go of it who are just about to: readers between leaving
-/// its gate and forgetting it, or who found the gate closed. `None` where somebody keeps it.
+/// Waits for those to let go of it who are just about to: readers between leaving its gate and
+/// forgetting it, or who found the gate closed.
 #[inline]
-pub(super) fn alone(mut content: Arc<Content>) -> Option<Content> {
+pub(super) fn wait_alone(content: &Arc<Content>) {
     for _ in 0..PATIENCE {
-        match Arc::try_unwrap(content) {
-            Ok(content) => return Some(content),
-            Err(shared) => content = shared,
+        if Arc::strong_count(content) == 1 {
+            return;
         }
         thread::yield_now();
     }
-    Arc::into_inner(content)
 }

@@ -4,17 +4,17 @@ use std::io;
 use std::sync::Arc;
 
 use mem_block::MemoryMode;
-use mem_pool::{CancelToken, Reservation, TaskId};
+use mem_pool::{CancelToken, TaskId};
 
 use super::holders::{Deserialized, Serialized};
 use super::partial::{PartiallySerializedBlock, PartiallyUnrolledIterator};
 use super::unroll::{Outcome, Unrolled};
 use crate::block::Block;
 use crate::block_id::BlockId;
+use crate::blocks::Newcomer;
 use crate::bytes::BytesBuilder;
 use crate::content::{Content, Data};
 use crate::error::StoreError;
-use crate::info_manager::WriteGuard;
 use crate::memory_store::MemoryStore;
 use crate::storage_level::StorageLevel;
 use crate::values::{SizeTracker, ValueFormat};
@@ -85,11 +85,11 @@ impl MemoryStore {
             MemoryMode::OnHeap => StorageLevel::MEMORY_ONLY_SER,
             MemoryMode::OffHeap => StorageLevel::OFF_HEAP_ONLY,
         };
-        let lock = self.register(id, level, mode)?;
-        let Some((data, reservation)) = self.fill(lock.block(), size, supplier)? else {
+        let new = self.register(id, level, mode)?;
+        let Some(content) = self.fill(new.block(), size, supplier)? else {
             return Ok(false);
         };
-        self.complete(lock, data, reservation)?;
+        new.complete(content)?;
         Ok(true)
     }
 
@@ -112,9 +112,9 @@ impl MemoryStore {
         T: Send + Sync + 'static,
         I: IntoIterator<Item = T>,
     {
-        let lock = self.register(id, StorageLevel::MEMORY_ONLY, mode)?;
+        let new = self.register(id, StorageLevel::MEMORY_ONLY, mode)?;
         let holder = Deserialized::new(tracker, None);
-        self.put_values_into(lock.block(), context, values.into_iter(), holder)
+        self.put_values_into(new.block(), context, values.into_iter(), holder)
     }
 
     /// Puts a block of values, kept as the bytes that `format` makes of them, otherwise as
@@ -139,9 +139,9 @@ impl MemoryStore {
             MemoryMode::OnHeap => StorageLevel::MEMORY_ONLY_SER,
             MemoryMode::OffHeap => StorageLevel::OFF_HEAP_ONLY,
         };
-        let lock = self.register(id, level, mode)?;
+        let new = self.register(id, level, mode)?;
         let holder = Serialized::new(self.growing_bytes(mode), format, tracker);
-        self.put_serialized_into(lock.block(), context, values.into_iter(), holder)
+        self.put_serialized_into(new.block(), context, values.into_iter(), holder)
     }
 
     pub(super) fn register(
@@ -149,9 +149,12 @@ impl MemoryStore {
         id: &BlockId,
         level: StorageLevel,
         mode: MemoryMode,
-    ) -> Result<WriteGuard, StoreError> {
-        let lock = self.infos.register(id, level, mode, None);
-        lock.ok_or_else(|| StoreError::AlreadyPresent { block: id.clone() })
+    ) -> Result<Newcomer<'_>, StoreError> {
+        let blocks = &self.infos.blocks;
+        match blocks.register(id, level, mode) {
+            Ok(block) => Ok(Newcomer::new(blocks, block)),
+            Err(_) => Err(StoreError::AlreadyPresent { block: id.clone() }),
+        }
     }
 
     /// Puts the bytes of a block that the caller has locked.
@@ -161,42 +164,38 @@ impl MemoryStore {
         size: u64,
         supplier: impl FnOnce(&mut BytesBuilder) -> io::Result<()>,
     ) -> Result<bool, StoreError> {
-        let Some((data, reservation)) = self.fill(block, size, supplier)? else {
+        let Some(content) = self.fill(block, size, supplier)? else {
             return Ok(false);
         };
-        self.insert(block, data, reservation)?;
+        self.insert(block, content)?;
         Ok(true)
     }
 
-    /// The memory for a block, filled by `supplier`, and what pays for it.
+    /// What a block is to hold, its bytes written by `supplier`.
     #[inline]
     fn fill(
         &self,
         block: &Arc<Block>,
         size: u64,
         supplier: impl FnOnce(&mut BytesBuilder) -> io::Result<()>,
-    ) -> Result<Option<(Data, Reservation)>, StoreError> {
+    ) -> Result<Option<Arc<Content>>, StoreError> {
         let id = &block.id;
-        let Some(mut room) = self.room_for(block, size)? else {
-            return Ok(None);
-        };
-        // On an error the builder is dropped before its reservation.
-        let mut builder = self.exact_bytes(block, size, &mut room)?;
-        supplier(&mut builder).map_err(|source| StoreError::Supplier {
-            block: id.clone(),
-            source,
-        })?;
-        if builder.written() < size {
-            return Err(StoreError::TooShort {
+        self.make_content(block, size, |data| {
+            let mut builder = self.exact_bytes(block, size, data)?;
+            supplier(&mut builder).map_err(|source| StoreError::Supplier {
                 block: id.clone(),
-                promised: size,
-                written: builder.written(),
-            });
-        }
-        Ok(Some((
-            Data::Bytes(builder.finish()),
-            room.into_reservation(),
-        )))
+                source,
+            })?;
+            if builder.written() < size {
+                return Err(StoreError::TooShort {
+                    block: id.clone(),
+                    promised: size,
+                    written: builder.written(),
+                });
+            }
+            *data = Data::Bytes(builder.finish());
+            Ok(())
+        })
     }
 
     /// Puts the values of a block that the caller has locked.
@@ -259,30 +258,10 @@ impl MemoryStore {
                 // What it has too much is freed before it is given back.
                 let data = holder.finish(&block.id)?;
                 let reservation = self.transfer(block, used, size)?;
-                self.insert(block, data, reservation)?;
+                self.insert(block, Content::new(block, data, reservation))?;
                 Ok(Finished::Stored { size })
             }
             Outcome::Partial { head, used } => Ok(Finished::Partial { holder, head, used }),
-        }
-    }
-
-    /// Makes a block that nobody else knows to be locked an entry, and lets it go.
-    pub(super) fn complete(
-        &self,
-        lock: WriteGuard,
-        data: Data,
-        reservation: Reservation,
-    ) -> Result<(), StoreError> {
-        debug_assert!(lock.is_nobodys(), "locked for this put alone");
-        let content = Content::new(lock.block(), data, reservation);
-        match self.infos.blocks.complete(lock.block(), content) {
-            Ok(()) => {
-                lock.done();
-                Ok(())
-            }
-            Err(_content) => Err(StoreError::Removed {
-                block: lock.block().id.clone(),
-            }),
         }
     }
 
@@ -290,10 +269,8 @@ impl MemoryStore {
     pub(super) fn insert(
         &self,
         block: &Arc<Block>,
-        data: Data,
-        reservation: Reservation,
+        content: Arc<Content>,
     ) -> Result<(), StoreError> {
-        let content = Content::new(block, data, reservation);
         let refused = self.infos.blocks.change(block, |state| {
             if state.removed || state.memory.is_some() {
                 return Some(content);

@@ -24,16 +24,21 @@ impl MemoryStore {
         size: u64,
         values: Vec<T>,
     ) -> Result<bool, StoreError> {
-        let lock = self.register(id, StorageLevel::MEMORY_ONLY, mode)?;
-        let Some(room) = self.room_for(lock.block(), size)? else {
+        let new = self.register(id, StorageLevel::MEMORY_ONLY, mode)?;
+        let content = self.make_content(new.block(), size, |data| {
+            // Freed before others take its place.
+            *data = Data::default();
+            let values = Values {
+                list: values,
+                format: None,
+            };
+            *data = Data::Values(Box::new(values));
+            Ok(())
+        })?;
+        let Some(content) = content else {
             return Ok(false);
         };
-        let values = Values {
-            list: values,
-            format: None,
-        };
-        let data = Data::Values(Box::new(values));
-        self.complete(lock, data, room.into_reservation())?;
+        new.complete(content)?;
         Ok(true)
     }
 }

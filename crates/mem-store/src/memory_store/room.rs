@@ -1,9 +1,11 @@
 //! Room for a block whose size is known: granted by the ledger, or taken over from a block of the same
 //! size that goes for it.
 
-use mem_pool::{Ask, Reservation};
+use std::sync::Arc;
 
-use super::evict::alone;
+use mem_pool::Ask;
+
+use super::evict::wait_alone;
 use super::not_enough;
 use crate::block::Block;
 use crate::bytes::BytesBuilder;
@@ -11,34 +13,29 @@ use crate::content::{Content, Data};
 use crate::error::StoreError;
 use crate::memory_store::MemoryStore;
 
-/// Storage memory for a block.
-pub(super) struct Room {
-    /// What the block before held: memory that is paid for by `reservation` already. It goes first.
-    memory: Option<Data>,
-    reservation: Reservation,
-}
-
-impl Room {
-    /// What pays for it, where the memory is the caller's own: that of the block before is freed.
-    #[inline]
-    pub(super) fn into_reservation(self) -> Reservation {
-        drop(self.memory);
-        self.reservation
-    }
-}
-
 impl MemoryStore {
-    /// Storage memory for a block, or `None` where there is not enough. May evict.
-    pub(super) fn room_for(&self, block: &Block, size: u64) -> Result<Option<Room>, StoreError> {
+    /// Storage memory for a block with what `make` puts there, or `None` where there is not enough. May
+    /// evict. What `make` finds there is what the block before held, in memory that is paid for, or nothing.
+    #[inline]
+    pub(super) fn make_content(
+        &self,
+        block: &Arc<Block>,
+        size: u64,
+        make: impl FnOnce(&mut Data) -> Result<(), StoreError>,
+    ) -> Result<Option<Arc<Content>>, StoreError> {
         let ask = Ask::storage(block.mode, size, block.id.dataset());
-        if let Some(room) = self.take_over(&ask, block) {
-            return Ok(Some(room));
+        if let Some(mut content) = self.take_over(&ask, block)
+            && let Some(own) = Arc::get_mut(&mut content)
+        {
+            own.renew(block, make)?;
+            return Ok(Some(content));
         }
         match self.ledger().try_acquire(ask) {
-            Ok(reservation) => Ok(Some(Room {
-                memory: None,
-                reservation,
-            })),
+            Ok(reservation) => {
+                let mut data = Data::default();
+                make(&mut data)?;
+                Ok(Some(Content::new(block, data, reservation)))
+            }
             Err(refusal) => not_enough(&block.id, refusal).map(|()| None),
         }
     }
@@ -51,7 +48,7 @@ impl MemoryStore {
     /// The ledger says when the long way would ask for one eviction of just `size` bytes. That the
     /// ledger does not see the block leave is of no account where leaving takes no time.
     #[inline]
-    fn take_over(&self, ask: &Ask, asker: &Block) -> Option<Room> {
+    fn take_over(&self, ask: &Ask, asker: &Block) -> Option<Arc<Content>> {
         let exchange = self.ledger().exchange(ask)?;
         let handler = &*self.options.drop_handler;
         if !handler.only_forgets() {
@@ -59,20 +56,10 @@ impl MemoryStore {
         }
         let blocks = &self.infos.blocks;
         let (victim, content) = blocks.take_one(ask.bytes(), asker.mode, asker.id.dataset())?;
-        let left = alone(content).map(Content::into_parts);
+        wait_alone(&content);
         handler.dropped(&victim.id);
-        let (data, reservation) = left?;
-        match exchange.complete(reservation) {
-            Ok(reservation) => Some(Room {
-                memory: Some(data),
-                reservation,
-            }),
-            Err(reservation) => {
-                drop(data);
-                drop(reservation);
-                None
-            }
-        }
+        let is_alone = Arc::strong_count(&content) == 1 && Arc::weak_count(&content) == 0;
+        (is_alone && exchange.complete(content.reservation())).then_some(content)
     }
 
     /// The memory for `size` bytes of `block` that are paid for: that of the block before, if it fits.
@@ -81,13 +68,14 @@ impl MemoryStore {
         &self,
         block: &Block,
         size: u64,
-        room: &mut Room,
+        before: &mut Data,
     ) -> Result<BytesBuilder, StoreError> {
-        if let Some(Data::Bytes(bytes)) = room.memory.take()
-            && let Ok(builder) = BytesBuilder::renewed(bytes)
+        if let Data::Bytes(bytes) = before
+            && let Some(builder) = BytesBuilder::renewed(bytes)
         {
             return Ok(builder);
         }
+        *before = Data::default();
         let builder = BytesBuilder::exact(&**self.allocator(block.mode), size);
         builder.map_err(|source| StoreError::Alloc {
             block: block.id.clone(),
