@@ -102,16 +102,18 @@ impl Content {
         self.used.store(now, Ordering::Release);
     }
 
-    /// Becomes the content of `block`, of the same size and paid for by the same reservation; `make` makes
-    /// what it holds now of what it held.
+    /// Becomes the content of `block`, used at `stamp`, of the same size and paid for by the same
+    /// reservation; `make` makes what it holds now of what it held.
     #[inline]
     pub(crate) fn renew<E>(
         &mut self,
         block: &Arc<Block>,
+        stamp: Stamp,
         make: impl FnOnce(&mut Data) -> Result<(), E>,
     ) -> Result<(), E> {
         make(&mut self.data)?;
         self.gate = Gate::default();
+        self.used = AtomicU64::new(stamp);
         self.id = block.id.clone();
         self.block = Arc::downgrade(block);
         Ok(())

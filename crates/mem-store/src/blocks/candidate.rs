@@ -6,8 +6,9 @@ use mem_block::{MemoryMode, Span};
 use mem_pool::Dataset;
 
 use crate::block::{Block, State};
+use crate::content::Content;
 use crate::info_manager::BlockInfoManager;
-use crate::queue::{EvictionQueue, Queued};
+use crate::queue::{EvictionQueue, Place, Queued, Stamp};
 
 /// A block in the queue.
 #[derive(Debug)]
@@ -48,6 +49,7 @@ pub(super) enum Look<H, L> {
 
 /// Takes the oldest block of `mode` that is not of the dataset `spare` out of the queue at `home`, and has
 /// it `leave` if it may, while what `hold` gives is held. Where a size is wanted, only one of that size.
+#[inline]
 pub(super) fn dismiss_oldest<H, L>(
     queue: &mut Candidates,
     home: &Weak<BlockInfoManager>,
@@ -92,15 +94,24 @@ pub(super) fn enqueue(queue: &mut Candidates, block: &Arc<Block>, state: &mut St
         return;
     }
     if let Some(content) = &state.memory {
-        let queued = Queued {
-            block: Candidate {
-                block: Arc::clone(block),
-                content: Span::of(&**content),
-                bytes: content.data.span(),
-            },
-            bytes: content.size,
-        };
-        let place = queue.insert(block.mode, block.id.dataset(), content.used(), queued);
-        state.queued = Some(place);
+        state.queued = Some(insert(queue, block, content, content.used()));
     }
+}
+
+/// Adds a block that has `content` in memory, or will have it, and was last used at `used`.
+pub(super) fn insert(
+    queue: &mut Candidates,
+    block: &Arc<Block>,
+    content: &Content,
+    used: Stamp,
+) -> Place {
+    let queued = Queued {
+        block: Candidate {
+            block: Arc::clone(block),
+            content: Span::of(content),
+            bytes: content.data.span(),
+        },
+        bytes: content.size,
+    };
+    queue.insert(block.mode, block.id.dataset(), used, queued)
 }

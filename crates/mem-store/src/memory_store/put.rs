@@ -11,7 +11,7 @@ use super::partial::{PartiallySerializedBlock, PartiallyUnrolledIterator};
 use super::unroll::{Outcome, Unrolled};
 use crate::block::Block;
 use crate::block_id::BlockId;
-use crate::blocks::Newcomer;
+use crate::blocks::{Newcomer, Queueing};
 use crate::bytes::BytesBuilder;
 use crate::content::{Content, Data};
 use crate::error::StoreError;
@@ -86,7 +86,7 @@ impl MemoryStore {
             MemoryMode::OffHeap => StorageLevel::OFF_HEAP_ONLY,
         };
         let new = self.register(id, level, mode)?;
-        let Some(content) = self.fill(new.block(), size, supplier)? else {
+        let Some(content) = self.fill(new.block(), size, Queueing::Now, supplier)? else {
             return Ok(false);
         };
         new.complete(content)?;
@@ -164,7 +164,7 @@ impl MemoryStore {
         size: u64,
         supplier: impl FnOnce(&mut BytesBuilder) -> io::Result<()>,
     ) -> Result<bool, StoreError> {
-        let Some(content) = self.fill(block, size, supplier)? else {
+        let Some(content) = self.fill(block, size, Queueing::Later, supplier)? else {
             return Ok(false);
         };
         self.insert(block, content)?;
@@ -177,10 +177,11 @@ impl MemoryStore {
         &self,
         block: &Arc<Block>,
         size: u64,
+        queueing: Queueing,
         supplier: impl FnOnce(&mut BytesBuilder) -> io::Result<()>,
     ) -> Result<Option<Arc<Content>>, StoreError> {
         let id = &block.id;
-        self.make_content(block, size, |data| {
+        self.make_content(block, size, queueing, |data| {
             let mut builder = self.exact_bytes(block, size, data)?;
             supplier(&mut builder).map_err(|source| StoreError::Supplier {
                 block: id.clone(),

@@ -3,6 +3,7 @@
 use mem_block::MemoryMode;
 
 use crate::block_id::BlockId;
+use crate::blocks::Queueing;
 use crate::content::Data;
 use crate::error::StoreError;
 use crate::memory_store::MemoryStore;
@@ -25,7 +26,7 @@ impl MemoryStore {
         values: Vec<T>,
     ) -> Result<bool, StoreError> {
         let new = self.register(id, StorageLevel::MEMORY_ONLY, mode)?;
-        let content = self.make_content(new.block(), size, |data| {
+        let content = self.make_content(new.block(), size, Queueing::Now, |data| {
             // Freed before others take its place.
             *data = Data::default();
             let values = Values {

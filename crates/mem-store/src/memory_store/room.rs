@@ -8,10 +8,12 @@ use mem_pool::Ask;
 use super::evict::wait_alone;
 use super::not_enough;
 use crate::block::Block;
+use crate::blocks::{Left, Queueing};
 use crate::bytes::BytesBuilder;
 use crate::content::{Content, Data};
 use crate::error::StoreError;
 use crate::memory_store::MemoryStore;
+use crate::queue::Stamp;
 
 impl MemoryStore {
     /// Storage memory for a block with what `make` puts there, or `None` where there is not enough. May
@@ -21,13 +23,14 @@ impl MemoryStore {
         &self,
         block: &Arc<Block>,
         size: u64,
+        queueing: Queueing,
         make: impl FnOnce(&mut Data) -> Result<(), StoreError>,
     ) -> Result<Option<Arc<Content>>, StoreError> {
         let ask = Ask::storage(block.mode, size, block.id.dataset());
-        if let Some(mut content) = self.take_over(&ask, block)
+        if let Some((mut content, stamp)) = self.take_over(&ask, block, queueing)
             && let Some(own) = Arc::get_mut(&mut content)
         {
-            own.renew(block, make)?;
+            own.renew(block, stamp, make)?;
             return Ok(Some(content));
         }
         match self.ledger().try_acquire(ask) {
@@ -48,18 +51,32 @@ impl MemoryStore {
     /// The ledger says when the long way would ask for one eviction of just `size` bytes. That the
     /// ledger does not see the block leave is of no account where leaving takes no time.
     #[inline]
-    fn take_over(&self, ask: &Ask, asker: &Block) -> Option<Arc<Content>> {
+    fn take_over(
+        &self,
+        ask: &Ask,
+        asker: &Arc<Block>,
+        queueing: Queueing,
+    ) -> Option<(Arc<Content>, Stamp)> {
         let exchange = self.ledger().exchange(ask)?;
         let handler = &*self.options.drop_handler;
         if !handler.only_forgets() {
             return None;
         }
         let blocks = &self.infos.blocks;
-        let (victim, content) = blocks.take_one(ask.bytes(), asker.mode, asker.id.dataset())?;
+        let Left {
+            victim,
+            content,
+            stamp,
+        } = blocks.take_one(ask.bytes(), asker, queueing)?;
         wait_alone(&content);
         handler.dropped(&victim.id);
         let is_alone = Arc::strong_count(&content) == 1 && Arc::weak_count(&content) == 0;
-        (is_alone && exchange.complete(content.reservation())).then_some(content)
+        if is_alone && exchange.complete(content.reservation()) {
+            return Some((content, stamp));
+        }
+        // On the long way it is in the queue when it is complete.
+        blocks.change(asker, |_| ());
+        None
     }
 
     /// The memory for `size` bytes of `block` that are paid for: that of the block before, if it fits.

@@ -101,6 +101,27 @@ fn a_supplier_that_fails_has_cost_a_block_and_nothing_else() {
     assert_eq!(handler.dropped.lock().len(), 3);
 }
 
+/// While a block is being written, others come and go until it is its turn; it comes back as the youngest.
+#[test]
+fn a_block_that_comes_up_while_it_is_written_is_passed_over() {
+    let (store, handler) = watching(20, true);
+    for name in ["a", "b", "c", "d"] {
+        assert!(put(&store, name, 10, 0));
+    }
+    handler.dropped.lock().clear();
+    let slow = store.put_bytes(&id("slow"), ON, 10, |out| {
+        // "d" goes, then "slow" is next, and "e" behind it.
+        assert!(put(&store, "e", 10, 0) && put(&store, "f", 10, 0));
+        check_books(&store, 10);
+        fill_with(out, 10, 7)
+    });
+    assert!(slow.unwrap());
+    check_books(&store, 0);
+    assert!(put(&store, "g", 10, 0) && put(&store, "h", 10, 0));
+    assert_eq!(*handler.dropped.lock(), ["c", "d", "e", "f", "slow"]);
+    assert!(store.contains(&id("g")) && store.contains(&id("h")));
+}
+
 #[test]
 fn values_take_over_from_bytes_and_bytes_from_values() {
     let (store, _) = watching(30, true);

@@ -161,6 +161,23 @@ fn got_beside_an_exchange() {
     });
 }
 
+/// Two blocks are put where there is room for one, so that one comes up in the queue while it is being
+/// written. Protects: that it is in the queue again when it is complete.
+#[test]
+fn put_beside_a_put() {
+    model(|| {
+        let store = known_to_be_full(&[A]);
+        let putting = spawn({
+            let store = Arc::clone(&store);
+            move || put(&store, &B)
+        });
+        let stored = put(&store, &C);
+        assert!(putting.join().unwrap() || stored, "one of them fits");
+        assert!(put(&store, &D), "and can go");
+        assert_eq!(used(&store), SIZE);
+    });
+}
+
 /// Execution memory is asked for while a block takes over from another: no byte is granted twice.
 #[test]
 fn acquired_beside_an_exchange() {
