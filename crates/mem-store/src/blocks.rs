@@ -13,7 +13,6 @@ mod candidate;
 mod newcomer;
 
 use std::sync::{Arc, Weak};
-use std::task::Waker;
 
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry as Slot;
@@ -23,35 +22,17 @@ use mem_sync::atomic::{AtomicU64, Ordering};
 use mem_sync::{Mutex, lock_spinning};
 use smallvec::SmallVec;
 
-use crate::block::{Aftermath, Block, LockKind, State};
+use crate::block::{Aftermath, Block, State};
 use crate::block_id::BlockId;
 use crate::content::Content;
 use crate::info_manager::BlockInfoManager;
 use crate::queue::Stamp;
 use crate::storage_level::StorageLevel;
-use candidate::{Candidates, Look, dismiss_oldest, enqueue, insert};
-pub(crate) use newcomer::Newcomer;
+use candidate::{Candidates, Look, dismiss_oldest, enqueue};
+pub(crate) use newcomer::{Left, Newcomer, Queueing};
 
 /// Parts of the table, so that look-ups by several threads seldom meet.
 const SHARDS: usize = 64;
-
-/// When a block that takes over from another stands in the queue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Queueing {
-    /// From when it has found its room, which then counts as its use: it is let go as soon as it is
-    /// complete.
-    Now,
-    /// From when whoever puts it lets it go.
-    Later,
-}
-
-/// What a block left to the one that takes over.
-pub(crate) struct Left {
-    pub(crate) victim: Arc<Block>,
-    pub(crate) content: Arc<Content>,
-    /// When the other counts as used.
-    pub(crate) stamp: Stamp,
-}
 
 /// Blocks that are to leave; mostly one.
 pub(crate) type Chosen = SmallVec<[Arc<Block>; 2]>;
@@ -299,82 +280,6 @@ impl Blocks {
             self.change(&block, |state| state.leaving = false);
         }
         None
-    }
-
-    /// Takes the block that [`choose`](Self::choose) would out of memory at once, where one of just
-    /// `bytes` bytes is enough, and gives what it leaves to `asker`. `None`, and nothing taken, where
-    /// the next one has another size.
-    pub(crate) fn take_one(
-        &self,
-        bytes: u64,
-        asker: &Arc<Block>,
-        queueing: Queueing,
-    ) -> Option<Left> {
-        let (mode, spare, wanted) = (asker.mode, asker.id.dataset(), Some(bytes));
-        let mut queue = lock_spinning(&self.queue.0);
-        let shard_of = |block: &Block| self.shard(block.id.place()).lock();
-        let leave = State::leave_unread;
-        let (victim, mut shard, (content, aftermath)) = loop {
-            match dismiss_oldest(&mut queue, &self.home, mode, spare, wanted, shard_of, leave) {
-                Look::Leaves {
-                    block, held, left, ..
-                } => break (block, held, left),
-                Look::PassedOver => {}
-                Look::Nothing => return None,
-            }
-        };
-        let stamp = self.now();
-        if queueing == Queueing::Now {
-            let mut state = asker.state.lock();
-            state.queued = Some(insert(&mut queue, asker, &content, stamp));
-        }
-        drop(queue);
-        let removed = aftermath
-            .is_gone
-            .then(|| remove(&mut shard, victim.id.place(), &victim));
-        drop(shard);
-        drop(removed);
-        aftermath.wake();
-        Some(Left {
-            victim,
-            content,
-            stamp,
-        })
-    }
-
-    /// Makes a block that its writer has finished an entry, and lets the writer go: two changes of the
-    /// block, and what follows from them, in one. It counts as used now, or since it is in the queue.
-    /// Gives the content back where the block was removed meanwhile; the writer is still there then.
-    pub(crate) fn complete(
-        &self,
-        block: &Arc<Block>,
-        content: Arc<Content>,
-    ) -> Result<(), Arc<Content>> {
-        let mut state = block.state.lock();
-        let mut queue = None;
-        // mutant(passed-over-comes-back by put_beside_a_put): replace state.queued.is_none() => false
-        if state.queued.is_none() {
-            drop(state);
-            queue = Some(lock_spinning(&self.queue.0));
-            state = block.state.lock();
-        }
-        if state.removed || state.memory.is_some() {
-            return Err(content);
-        }
-        let before = state.obstacles();
-        if queue.is_some() {
-            content.touch(self.now());
-        }
-        state.memory = Some(content);
-        state.exit(LockKind::Write);
-        if let Some(queue) = &mut queue {
-            enqueue(queue, block, &mut state);
-        }
-        let waiting = state.take_waiting(before);
-        drop(state);
-        drop(queue);
-        waiting.into_iter().for_each(Waker::wake);
-        Ok(())
     }
 
     fn shard(&self, hash: u64) -> &Mutex<HashTable<Entry>> {
