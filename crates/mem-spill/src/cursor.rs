@@ -5,6 +5,7 @@ use crate::decoders::Decoders;
 use crate::error::{Corruption, SpillError};
 use crate::file::{Segment, SharedFile};
 use crate::frame::{Expected, HEADER_LEN, Header, HeaderBytes, Stored};
+use crate::storage::Patience;
 use std::sync::Arc;
 
 /// How much the system is told to fetch at a time: large enough for a disk, small enough that what
@@ -32,6 +33,8 @@ pub(crate) struct Cursor {
     pub(crate) fetch_next: bool,
     /// Up to where it was told so.
     advised: u64,
+    /// Whether reads wait for the disk.
+    pub(crate) patience: Patience,
 }
 
 /// Where a block's payload is, and what to read with it.
@@ -61,6 +64,7 @@ impl Cursor {
             next: None,
             fetch_next: true,
             advised: 0,
+            patience: Patience::Waits,
         }
     }
 
@@ -167,7 +171,7 @@ impl Cursor {
     }
 
     fn fill(&self, room: &mut [u8], offset: u64) -> Result<(), SpillError> {
-        let filled = self.file.read(room, offset)?;
+        let filled = self.file.read(room, offset, self.patience)?;
         self.check_follow(filled as u64, room.len() as u64)
     }
 

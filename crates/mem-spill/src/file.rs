@@ -5,7 +5,7 @@ use crate::error::{Corruption, Place, SpillError};
 use crate::options::SpillOptions;
 use crate::output::directory_of;
 use crate::stats::Counters;
-use crate::storage::{Storage, read_fully, write_fully};
+use crate::storage::{Patience, Storage, read_fully, write_fully};
 use crate::stretch::{Contents, Stretch};
 use std::ffi::OsString;
 use std::fs::File;
@@ -286,8 +286,13 @@ impl SharedFile {
     }
 
     /// Fills `room`; returns fewer bytes than it has only where the file ends.
-    pub(crate) fn read(&self, room: &mut [u8], offset: u64) -> Result<usize, SpillError> {
-        read_fully(&*self.storage, room, offset)
+    pub(crate) fn read(
+        &self,
+        room: &mut [u8],
+        offset: u64,
+        patience: Patience,
+    ) -> Result<usize, SpillError> {
+        read_fully(&*self.storage, room, offset, patience)
             .map_err(|source| self.failed("read", room.len(), offset, source))
     }
 

@@ -7,10 +7,12 @@ use crate::error::SpillError;
 use crate::file::Segment;
 use crate::options::{Codec, SpillOptions};
 use crate::read_ahead::{Load, Queue, ReadAhead, Slot, Work};
+use crate::storage::Patience;
 use std::fmt;
 use std::io;
 use std::mem;
 use std::sync::Arc;
+use std::task::Poll;
 
 /// Reads a segment from its first block to its last, once.
 ///
@@ -89,6 +91,32 @@ impl<B: Buffer> SpillReader<B> {
         };
         self.filled = filled.unwrap_or(0);
         Ok(filled.map(|filled| &self.block.as_ref()[..filled]))
+    }
+
+    /// The same where no disk has to be waited for; pending otherwise, and nothing is read then. So is a
+    /// reader with read-ahead always.
+    ///
+    /// # Errors
+    ///
+    /// [`SpillError::Io`], [`SpillError::Corrupt`].
+    pub fn poll_cached(&mut self) -> Result<Poll<Option<&[u8]>>, SpillError> {
+        let Fetch::Here { cursor, decoders } = &mut self.fetch else {
+            return Ok(Poll::Pending);
+        };
+        cursor.patience = Patience::Refuses;
+        let read = cursor.read_block(self.block.as_mut(), decoders);
+        cursor.patience = Patience::Waits;
+        (self.filled, self.consumed) = (0, 0);
+        match read {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Poll::Pending),
+            Err(error) => Err(error),
+            Ok(filled) => {
+                self.filled = filled.unwrap_or(0);
+                Ok(Poll::Ready(
+                    filled.map(|filled| &self.block.as_ref()[..filled]),
+                ))
+            }
+        }
     }
 
     /// Gives the lent buffers back: one, or two with read-ahead. Waits for a thread that is reading

@@ -26,6 +26,15 @@ pub trait Storage: Debug + Send + Sync {
     /// As the system reports them; [`io::ErrorKind::Interrupted`] is tried again.
     fn read_at(&self, room: &mut [u8], offset: u64) -> io::Result<usize>;
 
+    /// Does the same where no disk has to be waited for, as the bytes are in memory still.
+    ///
+    /// # Errors
+    ///
+    /// [`io::ErrorKind::WouldBlock`] where a disk has to be waited for, or nobody knows.
+    fn read_cached_at(&self, _room: &mut [u8], _offset: u64) -> io::Result<usize> {
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+
     /// Cuts everything from `length` on, and gives its disk space back.
     ///
     /// # Errors
@@ -44,6 +53,19 @@ impl Storage for File {
 
     fn read_at(&self, room: &mut [u8], offset: u64) -> io::Result<usize> {
         FileExt::read_at(self, room, offset)
+    }
+
+    #[cfg(target_os = "linux")]
+    fn read_cached_at(&self, room: &mut [u8], offset: u64) -> io::Result<usize> {
+        use rustix::io::{Errno, ReadWriteFlags, preadv2};
+        let room = &mut [io::IoSliceMut::new(room)];
+        match preadv2(self, room, offset, ReadWriteFlags::NOWAIT) {
+            // Not every file system can tell.
+            Err(Errno::OPNOTSUPP | Errno::INVAL | Errno::NOSYS) => {
+                Err(io::ErrorKind::WouldBlock.into())
+            }
+            read => Ok(read?),
+        }
     }
 
     fn truncate(&self, length: u64) -> io::Result<()> {
@@ -127,11 +149,29 @@ pub(crate) fn write_fully(storage: &dyn Storage, bytes: &[u8], offset: u64) -> i
     Ok(())
 }
 
+/// Whether a read may wait for a disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Patience {
+    Waits,
+    /// Rather than that it is an error, [`io::ErrorKind::WouldBlock`].
+    Refuses,
+}
+
 /// Fills `room`, in as many calls as that takes; returns fewer bytes only where the file ends.
-pub(crate) fn read_fully(storage: &dyn Storage, room: &mut [u8], offset: u64) -> io::Result<usize> {
+pub(crate) fn read_fully(
+    storage: &dyn Storage,
+    room: &mut [u8],
+    offset: u64,
+    patience: Patience,
+) -> io::Result<usize> {
     let mut filled = 0;
     while filled < room.len() {
-        match storage.read_at(&mut room[filled..], offset + filled as u64) {
+        let (rest, at) = (&mut room[filled..], offset + filled as u64);
+        let read = match patience {
+            Patience::Waits => storage.read_at(rest, at),
+            Patience::Refuses => storage.read_cached_at(rest, at),
+        };
+        match read {
             Ok(0) => break,
             Ok(read) => filled += read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -151,7 +191,10 @@ mod tests {
         let file = create_unlinked(directory.path()).unwrap();
         write_fully(&file, b"still writable", 5).unwrap();
         let mut back = [0; 20];
-        assert_eq!(read_fully(&file, &mut back, 5).unwrap(), 14);
+        assert_eq!(
+            read_fully(&file, &mut back, 5, Patience::Waits).unwrap(),
+            14
+        );
         assert_eq!(&back[..14], b"still writable");
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
     }

@@ -4,6 +4,7 @@ use crate::error::{Corruption, SpillError};
 use crate::file::{Segment, SharedFile, SpillFile};
 use crate::frame::{Expected, HEADER_LEN, Header, Stored};
 use crate::options::{BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, Codec, SpillOptions};
+use crate::storage::Patience;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -67,7 +68,7 @@ impl Stretch {
                 return Err(E::from(no_room()));
             }
             let piece = &mut room[..length];
-            let filled = self.file.read(piece, rest.start)?;
+            let filled = self.file.read(piece, rest.start, Patience::Waits)?;
             self.check_follow(rest.start, filled as u64, length as u64)?;
             self.file.counters().stored_read(length as u64);
             each(piece)?;
@@ -147,7 +148,9 @@ impl Stretch {
     fn header(&self, position: u64, expected: &mut Expected) -> Result<Header, SpillError> {
         let mut bytes = [0; HEADER_LEN];
         let room = shorter(HEADER_LEN, self.stored.end - position);
-        let filled = self.file.read(&mut bytes[..room], position)?;
+        let filled = self
+            .file
+            .read(&mut bytes[..room], position, Patience::Waits)?;
         self.check_follow(position, filled as u64, HEADER_LEN as u64)?;
         if expected.codec == Codec::None {
             expected.codec = codec_of(bytes[Header::CODEC_AT]);

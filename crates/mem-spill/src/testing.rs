@@ -30,6 +30,8 @@ use std::sync::Arc;
 pub struct Access {
     /// Whether it writes.
     pub write: bool,
+    /// Whether it is a read that may not wait for a disk.
+    pub cached: bool,
     /// Which file, counted from 1 in the order of their creation.
     pub file: u64,
     /// Where, in bytes.
@@ -147,13 +149,31 @@ struct FaultyFile {
 }
 
 impl FaultyFile {
-    fn admit(&self, write: bool, offset: u64, length: usize) -> io::Result<usize> {
-        self.files.admit(Access {
-            write,
+    fn access(&self, offset: u64, length: usize) -> Access {
+        Access {
+            write: false,
+            cached: false,
             file: self.number,
             offset,
             length,
-        })
+        }
+    }
+
+    fn read(&self, room: &mut [u8], offset: u64, cached: bool) -> io::Result<usize> {
+        let admitted = self.files.admit(Access {
+            cached,
+            ..self.access(offset, room.len())
+        })?;
+        let offset = index(offset)?;
+        let state = self.files.shared.lock();
+        let content = state
+            .contents
+            .get(&self.number)
+            .map_or(&[][..], Vec::as_slice);
+        let rest = content.get(offset..).unwrap_or_default();
+        let length = admitted.min(rest.len());
+        room[..length].copy_from_slice(&rest[..length]);
+        Ok(length)
     }
 }
 
@@ -164,7 +184,10 @@ fn index(offset: u64) -> io::Result<usize> {
 
 impl Storage for FaultyFile {
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
-        let admitted = self.admit(true, offset, bytes.len())?;
+        let admitted = self.files.admit(Access {
+            write: true,
+            ..self.access(offset, bytes.len())
+        })?;
         let offset = index(offset)?;
         let mut state = self.files.shared.lock();
         let taken: usize = state.contents.values().map(Vec::len).sum();
@@ -187,17 +210,11 @@ impl Storage for FaultyFile {
     }
 
     fn read_at(&self, room: &mut [u8], offset: u64) -> io::Result<usize> {
-        let admitted = self.admit(false, offset, room.len())?;
-        let offset = index(offset)?;
-        let state = self.files.shared.lock();
-        let content = state
-            .contents
-            .get(&self.number)
-            .map_or(&[][..], Vec::as_slice);
-        let rest = content.get(offset..).unwrap_or_default();
-        let length = admitted.min(rest.len());
-        room[..length].copy_from_slice(&rest[..length]);
-        Ok(length)
+        self.read(room, offset, false)
+    }
+
+    fn read_cached_at(&self, room: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.read(room, offset, true)
     }
 
     fn truncate(&self, length: u64) -> io::Result<()> {

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::sync::Arc;
+use std::thread;
 
 use bytes::Bytes;
 use datafusion_common::Result;
@@ -13,6 +14,7 @@ use mem_datafusion::{HearthRuntime, RuntimeOptions};
 use mem_policy::ManagerOptions;
 use mem_spill::testing::FaultyFiles;
 use mem_spill::{Codec, SpillDirs, SpillError};
+use mem_sync::Mutex;
 
 use crate::support::{MIB, check_empty, plain, runtime_with, two_workers};
 
@@ -80,6 +82,43 @@ fn what_is_written_is_read_back_on_any_runtime_or_none() {
         drop(env);
         check_empty(&runtime);
     }
+}
+
+/// A worker does not wait for a disk: what is in memory it reads by itself, the rest others read.
+#[test]
+fn what_the_system_has_in_memory_is_read_at_once_and_the_rest_elsewhere() {
+    /// What the system says where a disk would have to be waited for.
+    const WOULD_BLOCK: i32 = if cfg!(target_os = "linux") { 11 } else { 35 };
+    let (runtime, files) = in_memory();
+    let env = runtime.query_env().unwrap();
+    let file = create(&env);
+    let mut writer = file.open_writer().unwrap();
+    writer.write_all(&data(100_000)).unwrap();
+    writer.finish().unwrap();
+    let reads = Arc::new(Mutex::new(Vec::new()));
+    files.hook({
+        let reads = Arc::clone(&reads);
+        move |access| {
+            let mut reads = reads.lock();
+            reads.push((access.cached, thread::current().id()));
+            let is_third = reads.len().is_multiple_of(3);
+            match access.cached && is_third {
+                true => Err(WOULD_BLOCK),
+                false => Ok(()),
+            }
+        }
+    });
+    // Polled on this thread.
+    let back = two_workers().block_on(read(&*file)).unwrap();
+    assert!(back == data(100_000));
+    let here = thread::current().id();
+    let reads = reads.lock();
+    assert!(reads.iter().all(|(cached, on)| *cached == (*on == here)));
+    let elsewhere = reads.iter().filter(|(cached, _)| !cached).count();
+    assert!(
+        (5..20).contains(&elsewhere),
+        "{elsewhere} of some 25 blocks"
+    );
 }
 
 #[test]
