@@ -5,7 +5,8 @@
 //! - [`SpillWriter`] appends one [`Segment`] to a [`SpillFile`]: framed blocks, each with checksums,
 //!   compressed with lz4 or zstd where that makes them smaller.
 //! - [`SpillReader`] reads a segment back, many of them at once from one file if need be, and with
-//!   [`ReadAhead`] the next block is read and decoded while the caller works on this one.
+//!   [`ReadAhead`] the next block is read and decoded while the caller works on this one. On a thread
+//!   that should not wait for a disk it reads what the system has in memory still.
 //! - [`Stretch`] copies whole segments from file to file without decoding them, and finds them again
 //!   in a file that has a name.
 //! - [`PendingOutput`] is the other file a program must not leave half-written: its result.
