@@ -92,7 +92,10 @@ fn frames_are_cached_when_they_are_first_read() {
         assert_eq!(few.iter().map(|batch| batch.num_rows()).sum::<usize>(), 3);
         assert_eq!(storage(&session), held);
         drop((cached, few));
-        assert_eq!(storage(&session), before);
+        // What was reading on for the three rows lets go a moment after it was called off.
+        while storage(&session) != before {
+            tokio::task::yield_now().await;
+        }
     });
 }
 
