@@ -64,7 +64,7 @@ pub(crate) struct State {
     /// Where it stands in the eviction queue. Changed under the queue's lock too. It can be an older
     /// place than that of its last use (a get is not worth the queue's lock; the queue puts it right
     /// when the block comes up), and a block that was got and is being read can be in the queue for
-    /// the same reason.
+    /// the same reason, and one that is being written where it took over from another.
     pub(crate) queued: Option<Place>,
     /// Whose queue it has left, having come up there while somebody was inside the gate: it comes back
     /// when the bell rings.

@@ -115,7 +115,7 @@ impl BlockInfoManager {
     }
 
     /// Registers a block, locked for writing, where there is none of that name.
-    pub(crate) fn register(
+    fn register(
         self: &Arc<Self>,
         id: &BlockId,
         level: StorageLevel,

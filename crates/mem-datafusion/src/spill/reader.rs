@@ -18,7 +18,7 @@ use super::{QuerySpills, spill_error};
 /// The blocks of a file, one after the other.
 ///
 /// What is in the system's memory still, as most of what was spilled a moment ago, and is not compressed,
-/// is read where it is asked for: that takes a tenth of what asking another thread takes. Everything
+/// is read where it is asked for: waking another thread for it takes longer than reading it. Everything
 /// else is read and decoded on a thread for blocking work; without a runtime, where it is asked for.
 pub(super) struct SpillStream {
     state: State,
