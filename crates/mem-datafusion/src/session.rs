@@ -10,7 +10,7 @@ const PARTITION_MIN: u64 = 3 << 20;
 /// With less than that, partitions are left as they are: what runs at all in so little memory buffers nothing.
 const SHARE_MIN: u64 = 1 << 20;
 /// Of a partition's part: what a sort takes beforehand for its merge.
-const MERGE_FRACTION: u64 = 16;
+const MERGE_FRACTION: u64 = 32;
 /// The least that it takes, in bytes.
 const MERGE_MIN: u64 = 64 << 10;
 /// Bytes of a partition's part for each row of a batch: several batches, in several copies, have to fit.

@@ -19,18 +19,18 @@ fn sort(pool: &Arc<dyn MemoryPool>, partition: usize) -> [MemoryReservation; 2] 
     ]
 }
 
-/// A sort fails if its first batch is refused, so others leave a sixteenth until all have begun.
+/// A sort fails if its first batch is refused, so others leave a thirty-second part until all have begun.
 #[test]
-fn sorts_that_have_yet_to_begin_are_left_a_sixteenth() {
+fn sorts_that_have_yet_to_begin_are_left_a_thirty_second() {
     let runtime = runtime(TOTAL);
     let (pool, _hearth) = task(&runtime);
     let [sorter, merge] = sort(&pool, 0);
     let aggregate = spiller(&pool, "SingleHashAggregateStream[0]");
     let taken = fill(&aggregate, MIB / 4);
-    assert_eq!(taken, TOTAL - TOTAL / 16);
-    merge.try_grow(MIB).unwrap();
-    sorter.try_grow(2 * MIB).unwrap();
-    assert_eq!(fill(&aggregate, MIB / 4), taken + MIB / 2);
+    assert_eq!(taken, TOTAL - TOTAL / 32);
+    merge.try_grow(MIB / 4).unwrap();
+    sorter.try_grow(MIB).unwrap();
+    assert_eq!(fill(&aggregate, MIB / 4), taken + MIB / 4);
 }
 
 /// A sort that has begun shows what the others will ask for: memory for the merge, and a batch.
@@ -90,16 +90,16 @@ fn the_first_partition_of_a_sort_waits_for_others_that_do_not_come() {
     until_parked(&clock);
     clock.advance(Duration::from_secs(1));
     let (taken, _first) = workers.block_on(filled).unwrap();
-    assert_eq!(taken, TOTAL - TOTAL / 16);
+    assert_eq!(taken, TOTAL - TOTAL / 32);
 }
 
 /// On a runtime of one thread it can't wait for them.
 #[test]
-fn the_first_partition_of_a_sort_leaves_a_sixteenth() {
+fn the_first_partition_of_a_sort_leaves_a_thirty_second() {
     let runtime = runtime(TOTAL);
     let (pool, _hearth) = task(&runtime);
     let [first, _merge] = sort(&pool, 0);
-    assert_eq!(fill(&first, MIB / 4), TOTAL - TOTAL / 16);
+    assert_eq!(fill(&first, MIB / 4), TOTAL - TOTAL / 32);
 }
 
 /// What a sort gives back while it spills is for its merge, which can't spill, and not for whoever waits:
