@@ -133,7 +133,7 @@ mod tests {
         let config = SessionConfig::new_with_ballista().with_target_partitions(16);
         let fitted = task_session(&runtime(), config, 2, 2);
         assert_eq!(fitted.target_partitions(), 16);
-        assert!(fitted.options().execution.sort_spill_reservation_bytes <= 2 << 20);
+        assert!(fitted.options().execution.sort_spill_reservation_bytes <= 1 << 20);
         assert!(fitted.batch_size() < 16_384);
         let ballista = fitted.ballista_config();
         assert!(ballista.shuffle_reader_max_bytes_in_flight() <= 8 << 20);

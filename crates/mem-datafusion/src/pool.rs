@@ -20,6 +20,7 @@ use mem_sync::atomic::{AtomicBool, AtomicU64};
 
 use crate::shared::{Room, Shared};
 use books::Books;
+pub(crate) use books::TO_BEGIN;
 use pressing::Freed;
 pub use stats::{ConsumerStats, PoolStats};
 

@@ -3,15 +3,14 @@
 use datafusion_common::config::{ConfigNonZeroUsize, SpillCompression};
 use datafusion_execution::config::SessionConfig;
 
+use crate::pool::TO_BEGIN;
 use crate::runtime::HearthRuntime;
 
 /// Bytes of a query's share that one partition of it needs at least in order to be worth having.
 const PARTITION_MIN: u64 = 3 << 20;
 /// With less than that, partitions are left as they are: what runs at all in so little memory buffers nothing.
 const SHARE_MIN: u64 = 1 << 20;
-/// Of a partition's part: what a sort takes beforehand for its merge.
-const MERGE_FRACTION: u64 = 32;
-/// The least that it takes, in bytes.
+/// What a sort takes beforehand for its merge at least, in bytes.
 const MERGE_MIN: u64 = 64 << 10;
 /// Bytes of a partition's part for each row of a batch: several batches, in several copies, have to fit.
 const ROW_BYTES: u64 = 2 << 10;
@@ -37,7 +36,7 @@ impl HearthRuntime {
     /// let runtime = HearthRuntime::from_config(&memory)?;
     /// let config = runtime.tuned(SessionConfig::new().with_target_partitions(16), 2);
     /// assert_eq!(config.target_partitions(), 10);
-    /// assert!(config.options().execution.sort_spill_reservation_bytes < 300_000);
+    /// assert!(config.options().execution.sort_spill_reservation_bytes < 150_000);
     /// assert!((4096..8192).contains(&config.batch_size()));
     /// assert_eq!(config.options().execution.max_spill_file_size_bytes.get(), 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -52,7 +51,7 @@ impl HearthRuntime {
         };
         let partitions = config.target_partitions().min(partitions);
         let part = share / u64::try_from(partitions).unwrap_or(u64::MAX).max(1);
-        let merge = small((part / MERGE_FRACTION).max(MERGE_MIN));
+        let merge = small((part / TO_BEGIN).max(MERGE_MIN));
         let merge = merge.min(config.options().execution.sort_spill_reservation_bytes);
         let rows = small((part / ROW_BYTES).max(ROWS_MIN)).min(config.batch_size());
         let mut config = config;

@@ -14,6 +14,7 @@ use mem_sync::Moment;
 use rustc_hash::FxHashMap;
 
 pub(super) use account::Account;
+pub(crate) use outlook::TO_BEGIN;
 use pairs::Pairs;
 use siblings::Siblings;
 pub(super) use urgency::Urgency;

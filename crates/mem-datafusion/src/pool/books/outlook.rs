@@ -16,8 +16,8 @@ const SHARE_TO_SPILL: u64 = 32 << 20;
 const SHARE_TO_SPILL_TIMES: u64 = 4;
 /// Of both: what is left as long as nobody was refused. Whose first shortage it is takes it from there.
 const EARLY: u64 = 4;
-/// What is left while sorts have yet to begin: as much as those of a tuned session take beforehand.
-const TO_BEGIN: u64 = 32;
+/// What is left while sorts have yet to begin, and what those of a tuned session take beforehand.
+pub(crate) const TO_BEGIN: u64 = 32;
 /// Of a task's share: what is left to rows on their way at most.
 const FLOW_MAX: u64 = 16;
 /// Of a task's share, divided by the number of siblings: what a consumer may have without leaving more than
