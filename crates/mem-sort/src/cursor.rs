@@ -31,6 +31,8 @@ pub(crate) struct RunCursor<B: Buffer> {
     skip: usize,
     /// Nothing was read yet.
     fresh: bool,
+    /// Where in the file what is read by others too begins.
+    shared_from: u64,
 }
 
 impl<B: Buffer> RunCursor<B> {
@@ -54,6 +56,7 @@ impl<B: Buffer> RunCursor<B> {
             form: run.form,
             skip: 0,
             fresh: true,
+            shared_from: u64::MAX,
         }
     }
 
@@ -73,6 +76,19 @@ impl<B: Buffer> RunCursor<B> {
         let length = cursor.length;
         cursor.record.as_mut()[cursor.start..][..length].copy_from_slice(&mark.start[..length]);
         cursor
+    }
+
+    /// The same run, of which others read what lies from the offset `shared_from` of its file on.
+    pub(crate) fn shared_from(self, shared_from: u64) -> Self {
+        Self {
+            shared_from,
+            ..self
+        }
+    }
+
+    /// Gives disk space back as it is read, from the next block on, but not what others read too.
+    pub(crate) fn release_read(&mut self) {
+        self.reader.release_until(self.shared_from);
     }
 
     /// The current record's code, relative to the one before it in the run.

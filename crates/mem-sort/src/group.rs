@@ -160,7 +160,7 @@ impl Group {
         let order = self.order;
         let first = self.first.as_deref();
         let mark = first.and_then(|first| run.marks.last_before(order, first));
-        self.heads.cursors.push(match mark {
+        let cursor = match mark {
             Some(mark) => {
                 // Sums over runs, of records and bytes that files have room for.
                 self.before.0 += mark.records;
@@ -173,8 +173,22 @@ impl Group {
                 let reader = SpillReader::new(&run.segment, &self.decoders, block)?;
                 RunCursor::new(run, order, reader, record)
             }
-        });
+        };
+        let shared_from = self.shared_from(run);
+        self.heads.cursors.push(cursor.shared_from(shared_from));
         Ok(true)
+    }
+
+    /// Where in its file `run` is read by whoever merges what comes after the range.
+    fn shared_from(&self, run: &Run) -> u64 {
+        let Some(end) = &self.heads.end else {
+            return u64::MAX;
+        };
+        let shared = run.marks.last_before(self.order, end);
+        match shared {
+            Some(mark) => run.segment.rest(mark.place).offset(),
+            None => run.segment.offset(),
+        }
     }
 
     /// Where in its buffer the next run has its record. Buffers begin where pages of memory do; were all
@@ -234,6 +248,14 @@ impl Group {
         // What comes before is known; a second time there is nothing to skip.
         self.first = None;
         Ok(self.before)
+    }
+
+    /// Gives disk space back as it is read from here on; nobody merges these runs again. At the first
+    /// record of the range, what comes before that is read by others too.
+    pub(crate) fn release_read(&mut self) {
+        for cursor in &mut self.heads.cursors {
+            cursor.release_read();
+        }
     }
 
     /// Merges the runs. Each record is passed on with a number of bytes that it has in common with

@@ -114,6 +114,7 @@ impl Merger {
                 }
                 output => {
                     drop(output);
+                    group.release_read();
                     group.read_ahead(&self.threads, &self.memory(wait))?;
                     return Ok(vec![MergePart::new(group, self.options.unique)]);
                 }

@@ -8,7 +8,8 @@ use crate::group::Group;
 use crate::stats::MergeStats;
 
 /// The records from one bound to the next of all runs that are left; see
-/// [`Merger::split`](crate::Merger::split). It holds the memory that it is merged in.
+/// [`Merger::split`](crate::Merger::split). It holds the memory that it is merged in, and gives the
+/// disk space of what it has read back, as long as that takes next to no time.
 ///
 /// Spark's counterpart: none, a task merges its spills in one thread.
 pub struct MergePart {
@@ -28,7 +29,9 @@ impl MergePart {
     ///
     /// [`SortError::Spill`], [`SortError::Malformed`].
     pub fn begin(&mut self) -> Result<(u64, u64), SortError> {
-        self.group.begin()
+        let before = self.group.begin()?;
+        self.group.release_read();
+        Ok(before)
     }
 
     /// Passes its records to `sink` in order.
@@ -37,9 +40,10 @@ impl MergePart {
     ///
     /// [`SortError`].
     pub fn merge(
-        self,
+        mut self,
         mut sink: impl FnMut(&[u8]) -> io::Result<()>,
     ) -> Result<MergeStats, SortError> {
+        self.begin()?;
         let mut stats = MergeStats::default();
         self.group.merge(self.unique, |_, record| {
             stats.records += 1;

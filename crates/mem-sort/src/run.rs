@@ -18,7 +18,7 @@ pub(crate) const HEADER_BYTES_MAX: usize = 2 * VARINT_BYTES_MAX;
 /// other runs of its file.
 ///
 /// Spark's counterpart: the spill writers that `UnsafeExternalSorter` keeps.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Run {
     pub(crate) segment: Segment,
     pub(crate) records: u64,

@@ -5,6 +5,7 @@ use crate::decoders::Decoders;
 use crate::error::{Corruption, SpillError};
 use crate::file::{Segment, SharedFile};
 use crate::frame::{Expected, HEADER_LEN, Header, HeaderBytes, Stored};
+use crate::release::Release;
 use crate::storage::Patience;
 use std::sync::Arc;
 
@@ -35,6 +36,7 @@ pub(crate) struct Cursor {
     advised: u64,
     /// Whether reads wait for the disk.
     pub(crate) patience: Patience,
+    release: Release,
 }
 
 /// Where a block's payload is, and what to read with it.
@@ -65,7 +67,14 @@ impl Cursor {
             fetch_next: true,
             advised: 0,
             patience: Patience::Waits,
+            release: Release::default(),
         }
+    }
+
+    /// From the next block on, gives disk space back as soon as it was read, up to the offset `end`
+    /// in the file.
+    pub(crate) fn release_until(&mut self, end: u64) {
+        self.release = Release::of(self.position..end.min(self.end));
     }
 
     pub(crate) fn file(&self) -> &SharedFile {
@@ -167,6 +176,9 @@ impl Cursor {
             let length = (self.end - from).min(FETCH_BYTES.max(wanted - from));
             self.file.will_need(from, length);
             self.advised = from + length;
+        }
+        if let Some(read) = self.release.due(self.position) {
+            self.file.release(read);
         }
     }
 

@@ -5,7 +5,7 @@ use crate::error::{Corruption, Place, SpillError};
 use crate::options::SpillOptions;
 use crate::output::directory_of;
 use crate::stats::Counters;
-use crate::storage::{Patience, Storage, read_fully, write_fully};
+use crate::storage::{Patience, Storage, SystemFile, read_fully, write_fully};
 use crate::stretch::{Contents, Stretch};
 use std::ffi::OsString;
 use std::fs::File;
@@ -53,7 +53,12 @@ impl SpillFile {
     pub fn named(file: File, path: &Path) -> Self {
         let directory = Directory::new(directory_of(path).to_owned());
         let name = path.file_name().map(ToOwned::to_owned);
-        Self::new(Box::new(file), directory, name, Arc::default())
+        Self::new(
+            Box::new(SystemFile::new(file)),
+            directory,
+            name,
+            Arc::default(),
+        )
     }
 
     /// The bytes on disk from `stored.start` to `stored.end`, which need not be there yet.
@@ -304,6 +309,11 @@ impl SharedFile {
 
     pub(crate) fn will_need(&self, offset: u64, length: u64) {
         self.storage.will_need(offset, length);
+    }
+
+    pub(crate) fn release(&self, bytes: Range<u64>) {
+        let length = bytes.end.saturating_sub(bytes.start);
+        self.storage.release(bytes.start, length);
     }
 
     fn failed(

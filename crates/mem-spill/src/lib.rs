@@ -72,6 +72,7 @@ mod output;
 mod pace;
 mod read_ahead;
 mod reader;
+mod release;
 mod stats;
 mod storage;
 mod stretch;

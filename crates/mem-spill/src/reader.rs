@@ -119,6 +119,18 @@ impl<B: Buffer> SpillReader<B> {
         }
     }
 
+    /// Has disk space given back as it is read: from the next block on, up to the offset `end` in
+    /// the file, where something may begin that others still read. It comes in handy where it is
+    /// much, and is done only while it takes next to no time. A reader with read-ahead goes on as
+    /// before.
+    ///
+    /// What was given back can't be read again, by nobody.
+    pub fn release_until(&mut self, end: u64) {
+        if let Fetch::Here { cursor, .. } = &mut self.fetch {
+            cursor.release_until(end);
+        }
+    }
+
     /// Gives the lent buffers back: one, or two with read-ahead. Waits for a thread that is reading
     /// into one, as dropping does.
     #[must_use]

@@ -1,5 +1,6 @@
 //! Where the bytes of one spill file are: the system's files, or a test's memory.
 
+use crate::release::Credit;
 use rustix::fs::{Advice, CWD, Mode, OFlags};
 use std::fmt::Debug;
 use std::fs::File;
@@ -10,7 +11,7 @@ use std::path::Path;
 
 /// The bytes of one spill file. Reads may come from several threads at once.
 ///
-/// The real one is [`File`]; [`testing`](crate::testing) has one that fails on demand.
+/// The real one is a file of the system; [`testing`](crate::testing) has one that fails on demand.
 pub trait Storage: Debug + Send + Sync {
     /// Writes some of `bytes` at `offset`; returns how many, at most their length.
     ///
@@ -44,22 +45,42 @@ pub trait Storage: Debug + Send + Sync {
 
     /// Is told that these bytes will be read soon.
     fn will_need(&self, offset: u64, length: u64);
+
+    /// Gives the disk space of these bytes back, which nobody reads any more. Where that can't be
+    /// done, or takes too long, they stay until the file goes.
+    fn release(&self, _offset: u64, _length: u64) {}
 }
 
-impl Storage for File {
+/// A file of the system.
+#[derive(Debug)]
+pub(crate) struct SystemFile {
+    file: File,
+    releasing: Credit,
+}
+
+impl SystemFile {
+    pub(crate) fn new(file: File) -> Self {
+        Self {
+            file,
+            releasing: Credit::default(),
+        }
+    }
+}
+
+impl Storage for SystemFile {
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
-        FileExt::write_at(self, bytes, offset)
+        self.file.write_at(bytes, offset)
     }
 
     fn read_at(&self, room: &mut [u8], offset: u64) -> io::Result<usize> {
-        FileExt::read_at(self, room, offset)
+        self.file.read_at(room, offset)
     }
 
     #[cfg(target_os = "linux")]
     fn read_cached_at(&self, room: &mut [u8], offset: u64) -> io::Result<usize> {
         use rustix::io::{Errno, ReadWriteFlags, preadv2};
         let room = &mut [io::IoSliceMut::new(room)];
-        match preadv2(self, room, offset, ReadWriteFlags::NOWAIT) {
+        match preadv2(&self.file, room, offset, ReadWriteFlags::NOWAIT) {
             // Not every file system can tell.
             Err(Errno::OPNOTSUPP | Errno::INVAL | Errno::NOSYS) => {
                 Err(io::ErrorKind::WouldBlock.into())
@@ -69,14 +90,23 @@ impl Storage for File {
     }
 
     fn truncate(&self, length: u64) -> io::Result<()> {
-        self.set_len(length)
+        self.file.set_len(length)
     }
 
     fn will_need(&self, offset: u64, length: u64) {
         if let Some(length) = NonZeroU64::new(length) {
             // Advice that the system does not take costs speed only.
-            rustix::fs::fadvise(self, offset, Some(length), Advice::WillNeed).unwrap_or_default();
+            let advised = rustix::fs::fadvise(&self.file, offset, Some(length), Advice::WillNeed);
+            advised.unwrap_or_default();
         }
+    }
+
+    #[cfg(target_os = "linux")]
+    fn release(&self, offset: u64, length: u64) {
+        use rustix::fs::{FallocateFlags, fallocate};
+        let hole = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+        self.releasing
+            .spend(|| fallocate(&self.file, hole, offset, length));
     }
 }
 
@@ -100,7 +130,7 @@ impl StorageProvider for UnnamedFiles {
             Some(file) => file,
             None => create_unlinked(directory)?,
         };
-        Ok(Box::new(file))
+        Ok(Box::new(SystemFile::new(file)))
     }
 }
 
@@ -188,7 +218,7 @@ mod tests {
     #[test]
     fn the_fallback_leaves_no_name_either() {
         let directory = tempfile::tempdir().unwrap();
-        let file = create_unlinked(directory.path()).unwrap();
+        let file = SystemFile::new(create_unlinked(directory.path()).unwrap());
         write_fully(&file, b"still writable", 5).unwrap();
         let mut back = [0; 20];
         assert_eq!(

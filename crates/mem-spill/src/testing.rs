@@ -40,6 +40,9 @@ pub struct Access {
     pub length: usize,
 }
 
+/// What bytes read as that were given back.
+const RELEASED: u8 = 0xa5;
+
 /// What a hook answers: go on, or fail with this number of an error of the system.
 pub type Answer = Result<(), i32>;
 
@@ -57,6 +60,7 @@ pub struct FaultyFiles {
 #[derive(Default)]
 struct State {
     created: u64,
+    released: usize,
     contents: BTreeMap<u64, Vec<u8>>,
     disk_bytes_max: Option<usize>,
     call_bytes_max: Option<usize>,
@@ -99,6 +103,12 @@ impl FaultyFiles {
     #[must_use]
     pub fn alive(&self) -> usize {
         self.shared.lock().contents.len()
+    }
+
+    /// How many bytes were given back before their file was gone.
+    #[must_use]
+    pub fn released(&self) -> usize {
+        self.shared.lock().released
     }
 
     /// Runs the hook and the faults of calls; returns how many bytes the call may move.
@@ -229,6 +239,17 @@ impl Storage for FaultyFile {
     }
 
     fn will_need(&self, _offset: u64, _length: u64) {}
+
+    fn release(&self, offset: u64, length: u64) {
+        let mut state = self.files.shared.lock();
+        let content = state.contents.entry(self.number).or_default();
+        let bytes = content
+            .iter_mut()
+            .skip(usize::try_from(offset).unwrap_or(usize::MAX))
+            .take(usize::try_from(length).unwrap_or(usize::MAX));
+        let released = bytes.map(|byte| *byte = RELEASED).count();
+        state.released += released;
+    }
 }
 
 impl Drop for FaultyFile {

@@ -6,6 +6,7 @@ mod faults;
 mod long_records;
 mod merging;
 mod properties;
+mod releasing;
 mod shuffle;
 mod support;
 mod unsafe_external_sorter_suite;

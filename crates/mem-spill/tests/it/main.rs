@@ -7,6 +7,7 @@ mod faults;
 mod files;
 mod output;
 mod read_ahead;
+mod releasing;
 mod round_trip;
 mod stretches;
 mod support;
