@@ -5,10 +5,12 @@
 //!   [`MemoryMode`]s under a limit, with freed blocks kept to be used again.
 //! - [`PageAddress`] and [`PackedRecordPointer`]: places in a task's pages, in 64 bits.
 //! - [`copy_past_cache`] and [`Span`]: for memory that nobody reads soon, and that somebody does.
+//! - [`SlabArc`] and [`SlabWeak`]: counted references, as the standard library's, to small objects of
+//!   which there are many, close together in huge pages.
 //! - [`testing::FailingAllocator`]: for tests of what happens when memory runs out.
 //!
-//! It is not: a general-purpose allocator (blocks are pages and buffers, not objects), nor the place
-//! that decides who may have memory. That is counted above; an allocator's limit is the last line.
+//! It is not: a general-purpose allocator (blocks are pages and buffers), nor the place that decides
+//! who may have memory. That is counted above; an allocator's limit is the last line.
 //!
 //! # Keeping freed blocks
 //!
@@ -87,7 +89,7 @@
 //! # Ok(())
 //! # }
 //! ```
-#![deny(unsafe_code)] // two modules, `raw` and `cache`, are let off
+#![deny(unsafe_code)] // three modules, `raw`, `cache` and `slab_arc`, are let off
 
 mod account;
 mod address;
@@ -104,6 +106,8 @@ mod packed;
 mod pool;
 mod raw;
 mod region;
+
+mod slab_arc;
 mod span;
 mod system;
 pub mod testing;
@@ -118,5 +122,6 @@ pub use error::AllocError;
 pub use location::{ARRAY_BASE_OFFSET, MemoryLocation, ObjectId};
 pub use mode::MemoryMode;
 pub use packed::{PackError, PackedRecordPointer};
+pub use slab_arc::{SlabArc, SlabWeak};
 pub use span::Span;
 pub use system::{HeapAllocator, OffHeapAllocator};

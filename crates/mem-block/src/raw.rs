@@ -125,6 +125,14 @@ impl Pages {
         unsafe { mm::madvise(start, self.len, mm::Advice::LinuxHugepage) }.ok();
     }
 
+    pub(crate) fn start(&self) -> NonNull<u8> {
+        self.start
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
     /// Keeps the first `at` bytes and returns the others.
     pub(crate) fn split_off(&mut self, at: usize) -> Self {
         assert!(at.is_multiple_of(Self::UNIT), "pages are not cut");

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Weak};
 use std::task::Waker;
 
-use mem_block::MemoryMode;
+use mem_block::{MemoryMode, SlabArc};
 use mem_sync::Mutex;
 
 use crate::block_id::BlockId;
@@ -59,7 +59,7 @@ pub(crate) struct State {
     pub(crate) removed: bool,
     /// Somebody is bringing it back from disk.
     pub(crate) returning: bool,
-    pub(crate) memory: Option<Arc<Content>>,
+    pub(crate) memory: Option<SlabArc<Content>>,
     pub(crate) disk: Option<DiskCopy>,
     /// Where it stands in the eviction queue. Changed under the queue's lock too. It can be an older
     /// place than that of its last use (a get is not worth the queue's lock; the queue puts it right
@@ -228,7 +228,7 @@ impl State {
     }
 
     /// Takes what it holds in memory. Who reads it keeps reading.
-    pub(crate) fn take_memory(&mut self) -> Option<Arc<Content>> {
+    pub(crate) fn take_memory(&mut self) -> Option<SlabArc<Content>> {
         self.out_of = None;
         let content = self.memory.take()?;
         content.gate.close();
@@ -236,7 +236,7 @@ impl State {
     }
 
     /// The same, unless somebody reads it.
-    pub(crate) fn take_unread(&mut self) -> Option<Arc<Content>> {
+    pub(crate) fn take_unread(&mut self) -> Option<SlabArc<Content>> {
         let is_free = self.readers == 0;
         let content = self.memory.as_ref()?;
         // mutant(the-read-stays by got_beside_an_eviction): replace content.gate.close_if_empty() => true
@@ -256,7 +256,7 @@ impl State {
 
     /// Takes what it holds in memory where nobody reads it, and says what follows from that: all in one
     /// for a block that is out of the queue and needs no time to leave.
-    pub(crate) fn leave_unread(&mut self) -> Option<(Arc<Content>, Aftermath)> {
+    pub(crate) fn leave_unread(&mut self) -> Option<(SlabArc<Content>, Aftermath)> {
         let was_removed = self.removed;
         let content = self.take_unread()?;
         self.removed |= self.is_over();

@@ -16,7 +16,7 @@ use std::sync::{Arc, Weak};
 
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry as Slot;
-use mem_block::MemoryMode;
+use mem_block::{MemoryMode, SlabArc, SlabWeak};
 use mem_pool::Dataset;
 use mem_sync::atomic::{AtomicU64, Ordering};
 use mem_sync::{Mutex, lock_spinning};
@@ -51,7 +51,7 @@ struct Entry {
     id: BlockId,
     block: Arc<Block>,
     /// What was in memory when it was last got: the shortest way there. It may be there no more.
-    content: Weak<Content>,
+    content: SlabWeak<Content>,
 }
 
 impl Entry {
@@ -59,7 +59,7 @@ impl Entry {
         Self {
             id: block.id.clone(),
             block: Arc::clone(block),
-            content: Weak::new(),
+            content: SlabWeak::new(),
         }
     }
 }
@@ -91,7 +91,7 @@ impl Blocks {
     }
 
     /// What a block has in memory, whose gate lets the caller in.
-    pub(crate) fn get(&self, id: &BlockId) -> Option<Arc<Content>> {
+    pub(crate) fn get(&self, id: &BlockId) -> Option<SlabArc<Content>> {
         let hash = id.place();
         let shard = self.shard(hash).lock();
         let entry = shard.find(hash, |entry| entry.id == *id)?;
@@ -106,13 +106,13 @@ impl Blocks {
     }
 
     /// The same, where the table does not know the content yet.
-    fn get_first(&self, hash: u64, block: &Arc<Block>) -> Option<Arc<Content>> {
+    fn get_first(&self, hash: u64, block: &Arc<Block>) -> Option<SlabArc<Content>> {
         let content = block.state.lock().memory.clone()?;
         let mut shard = self.shard(hash).lock();
         let has_entered = self.enter(&content);
         let entry = shard.find_mut(hash, |entry| Arc::ptr_eq(&entry.block, block));
         let before =
-            entry.map(|entry| std::mem::replace(&mut entry.content, Arc::downgrade(&content)));
+            entry.map(|entry| std::mem::replace(&mut entry.content, SlabArc::downgrade(&content)));
         drop(shard);
         drop(before);
         has_entered.then_some(content)

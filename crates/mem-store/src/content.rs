@@ -5,7 +5,7 @@ mod gate;
 use std::io::{self, Write};
 use std::sync::{Arc, Weak};
 
-use mem_block::Span;
+use mem_block::{SlabArc, Span};
 use mem_pool::Reservation;
 use mem_sync::atomic::{AtomicU64, Ordering};
 
@@ -79,8 +79,8 @@ pub(crate) struct Content {
 
 impl Content {
     #[inline]
-    pub(crate) fn new(block: &Arc<Block>, data: Data, reservation: Reservation) -> Arc<Self> {
-        Arc::new(Self {
+    pub(crate) fn new(block: &Arc<Block>, data: Data, reservation: Reservation) -> SlabArc<Self> {
+        SlabArc::new(Self {
             gate: Gate::default(),
             used: AtomicU64::new(0),
             data,

@@ -8,6 +8,7 @@ mod failing;
 mod kept;
 mod limits;
 mod properties;
+mod slab_arc;
 mod slabs;
 mod threads;
 

@@ -3,6 +3,7 @@
 use std::io::{BufRead, Write};
 use std::sync::Arc;
 
+use mem_block::SlabArc;
 use mem_spill::SpillError;
 
 use crate::block::Block;
@@ -96,7 +97,7 @@ impl BlockManager {
         lock: &ReadGuard,
         copy: &DiskCopy,
         disk: &Arc<DiskStore>,
-    ) -> Result<Option<Arc<Content>>, StoreError> {
+    ) -> Result<Option<SlabArc<Content>>, StoreError> {
         let block = lock.block();
         let Some(_returning) = Returning::begin(&self.infos().blocks, block) else {
             return Ok(None);
@@ -174,7 +175,7 @@ fn is_want_of_room(error: &StoreError) -> bool {
 
 fn values_in<T: Send + Sync + 'static>(
     lock: ReadGuard,
-    content: Arc<Content>,
+    content: SlabArc<Content>,
     format: &Arc<dyn ValueFormat<T>>,
 ) -> Result<BlockValues<T>, StoreError> {
     match content.data.form() {

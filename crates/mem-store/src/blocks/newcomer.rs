@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::task::Waker;
 
+use mem_block::SlabArc;
 use mem_sync::lock_spinning;
 
 use super::candidate::{Look, dismiss_oldest, enqueue, insert};
@@ -37,7 +38,7 @@ impl<'a> Newcomer<'a> {
     ///
     /// # Errors
     /// Where it was removed meanwhile.
-    pub(crate) fn complete(mut self, content: Arc<Content>) -> Result<(), StoreError> {
+    pub(crate) fn complete(mut self, content: SlabArc<Content>) -> Result<(), StoreError> {
         let completed = self.blocks.complete(self.block(), content);
         match completed {
             Ok(()) => {
@@ -73,7 +74,7 @@ pub(crate) enum Queueing {
 /// What a block left to the one that takes over.
 pub(crate) struct Left {
     pub(crate) victim: Arc<Block>,
-    pub(crate) content: Arc<Content>,
+    pub(crate) content: SlabArc<Content>,
     /// When the other counts as used.
     pub(crate) stamp: Stamp,
 }
@@ -123,7 +124,11 @@ impl Blocks {
     /// Makes a block that its writer has finished an entry, and lets the writer go: two changes of the
     /// block, and what follows from them, in one. It counts as used now, or since it is in the queue.
     /// Gives the content back where the block was removed meanwhile; the writer is still there then.
-    fn complete(&self, block: &Arc<Block>, content: Arc<Content>) -> Result<(), Arc<Content>> {
+    fn complete(
+        &self,
+        block: &Arc<Block>,
+        content: SlabArc<Content>,
+    ) -> Result<(), SlabArc<Content>> {
         let mut state = block.state.lock();
         let mut queue = None;
         // mutant(passed-over-comes-back by put_beside_a_put): replace state.queued.is_none() => false

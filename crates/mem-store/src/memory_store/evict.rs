@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mem_block::MemoryMode;
+use mem_block::{MemoryMode, SlabArc};
 use mem_pool::{Dataset, EvictError, Eviction, Evictor, Reservation};
 use mem_sync::thread;
 use smallvec::SmallVec;
@@ -133,7 +133,7 @@ impl<'a> Victim<'a> {
         // Freed is only what nobody else has. Where the block was removed meanwhile, this is the last
         // of it; where its reader's task has ended, the reader may still be there.
         wait_alone(&content);
-        let left = Arc::into_inner(content).map(Content::into_parts);
+        let left = SlabArc::into_inner(content).map(Content::into_parts);
         if has_left {
             handler.dropped(&block.id);
         }
@@ -141,14 +141,18 @@ impl<'a> Victim<'a> {
     }
 
     /// The block, what it holds, and whether it is on disk; `None` where it is read or gone.
-    fn unread(&self) -> Option<(Arc<Block>, Arc<Content>, bool)> {
+    fn unread(&self) -> Option<(Arc<Block>, SlabArc<Content>, bool)> {
         let block = self.block.as_ref()?;
         let state = block.state.lock();
         let content = state
             .memory
             .as_ref()
             .filter(|content| state.readers == 0 && content.gate.readers() == 0)?;
-        Some((Arc::clone(block), Arc::clone(content), state.disk.is_some()))
+        Some((
+            Arc::clone(block),
+            SlabArc::clone(content),
+            state.disk.is_some(),
+        ))
     }
 
     /// The block stays where readers have it, and leaves memory otherwise; whether it does. A copy on
@@ -178,9 +182,9 @@ impl Drop for Victim<'_> {
 /// Waits for those to let go of it who are just about to: readers between leaving its gate and
 /// forgetting it, or who found the gate closed.
 #[inline]
-pub(super) fn wait_alone(content: &Arc<Content>) {
+pub(super) fn wait_alone(content: &SlabArc<Content>) {
     for _ in 0..PATIENCE {
-        if Arc::strong_count(content) == 1 {
+        if SlabArc::strong_count(content) == 1 {
             return;
         }
         thread::yield_now();

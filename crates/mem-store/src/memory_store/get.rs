@@ -4,7 +4,6 @@ use std::any::type_name;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
-use std::sync::Arc;
 
 use crate::block_id::BlockId;
 use crate::bytes::ChunkedBytes;
@@ -13,6 +12,7 @@ use crate::error::{Form, StoreError};
 use crate::info_manager::ReadGuard;
 use crate::memory_store::MemoryStore;
 use crate::values::Values;
+use mem_block::SlabArc;
 
 impl MemoryStore {
     /// The bytes of a block that is kept so, for reading; `None` where it is not in memory. The block
@@ -65,7 +65,7 @@ impl MemoryStore {
     }
 
     /// What a locked block holds in memory; it counts as used.
-    pub(crate) fn content_of(&self, lock: &ReadGuard) -> Option<Arc<Content>> {
+    pub(crate) fn content_of(&self, lock: &ReadGuard) -> Option<SlabArc<Content>> {
         let content = lock.block().state.lock().memory.clone()?;
         self.infos.blocks.touch(&content);
         Some(content)
@@ -74,7 +74,7 @@ impl MemoryStore {
 
 /// A content that its gate let a reader in to.
 #[derive(Debug)]
-pub(crate) struct Got(Arc<Content>);
+pub(crate) struct Got(SlabArc<Content>);
 
 impl Drop for Got {
     fn drop(&mut self) {
@@ -94,7 +94,7 @@ enum Reading {
     Got(Got),
     /// The content is let go of before the lock: a block without readers is nobody's but the store's.
     Locked {
-        content: Arc<Content>,
+        content: SlabArc<Content>,
         _lock: ReadGuard,
     },
 }
@@ -115,7 +115,7 @@ pub struct BytesGuard {
 }
 
 impl BytesGuard {
-    pub(crate) fn new(lock: ReadGuard, content: Arc<Content>) -> Result<Self, StoreError> {
+    pub(crate) fn new(lock: ReadGuard, content: SlabArc<Content>) -> Result<Self, StoreError> {
         let id = lock.id().clone();
         Self::of(
             Reading::Locked {
@@ -156,7 +156,7 @@ pub struct ValuesGuard<T> {
 }
 
 impl<T: Send + Sync + 'static> ValuesGuard<T> {
-    pub(crate) fn new(lock: ReadGuard, content: Arc<Content>) -> Result<Self, StoreError> {
+    pub(crate) fn new(lock: ReadGuard, content: SlabArc<Content>) -> Result<Self, StoreError> {
         let id = lock.id().clone();
         Self::of(
             Reading::Locked {

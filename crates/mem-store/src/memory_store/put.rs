@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use mem_block::MemoryMode;
+use mem_block::{MemoryMode, SlabArc};
 use mem_pool::{CancelToken, TaskId};
 
 use super::holders::{Deserialized, Serialized};
@@ -179,7 +179,7 @@ impl MemoryStore {
         size: u64,
         queueing: Queueing,
         supplier: impl FnOnce(&mut BytesBuilder) -> io::Result<()>,
-    ) -> Result<Option<Arc<Content>>, StoreError> {
+    ) -> Result<Option<SlabArc<Content>>, StoreError> {
         let id = &block.id;
         self.make_content(block, size, queueing, |data| {
             let mut builder = self.exact_bytes(block, size, data)?;
@@ -270,7 +270,7 @@ impl MemoryStore {
     pub(super) fn insert(
         &self,
         block: &Arc<Block>,
-        content: Arc<Content>,
+        content: SlabArc<Content>,
     ) -> Result<(), StoreError> {
         let refused = self.infos.blocks.change(block, |state| {
             if state.removed || state.memory.is_some() {

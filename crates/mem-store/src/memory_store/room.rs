@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use mem_block::SlabArc;
 use mem_pool::Ask;
 
 use super::evict::wait_alone;
@@ -25,10 +26,10 @@ impl MemoryStore {
         size: u64,
         queueing: Queueing,
         make: impl FnOnce(&mut Data) -> Result<(), StoreError>,
-    ) -> Result<Option<Arc<Content>>, StoreError> {
+    ) -> Result<Option<SlabArc<Content>>, StoreError> {
         let ask = Ask::storage(block.mode, size, block.id.dataset());
         if let Some((mut content, stamp)) = self.take_over(&ask, block, queueing)
-            && let Some(own) = Arc::get_mut(&mut content)
+            && let Some(own) = SlabArc::get_mut(&mut content)
         {
             own.renew(block, stamp, make)?;
             return Ok(Some(content));
@@ -56,7 +57,7 @@ impl MemoryStore {
         ask: &Ask,
         asker: &Arc<Block>,
         queueing: Queueing,
-    ) -> Option<(Arc<Content>, Stamp)> {
+    ) -> Option<(SlabArc<Content>, Stamp)> {
         let exchange = self.ledger().exchange(ask)?;
         let handler = &*self.options.drop_handler;
         if !handler.only_forgets() {
@@ -70,7 +71,7 @@ impl MemoryStore {
         } = blocks.take_one(ask.bytes(), asker, queueing)?;
         wait_alone(&content);
         handler.dropped(&victim.id);
-        let is_alone = Arc::strong_count(&content) == 1 && Arc::weak_count(&content) == 0;
+        let is_alone = SlabArc::strong_count(&content) == 1 && SlabArc::weak_count(&content) == 0;
         if is_alone && exchange.complete(content.reservation()) {
             return Some((content, stamp));
         }

@@ -1,8 +1,4 @@
 //! Every interleaving of two threads on one allocator, as far as they touch its lock.
-//!
-//! Run with `RUSTFLAGS="--cfg mem_loom"`.
-#![cfg(mem_loom)]
-#![expect(clippy::unwrap_used, reason = "a model fails by panicking")]
 
 use mem_block::{AllocatorOptions, HeapAllocator, MemoryAllocator, MemoryBlock, OffHeapAllocator};
 use mem_sync::thread;
