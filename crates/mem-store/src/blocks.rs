@@ -143,23 +143,23 @@ impl Blocks {
         mode: MemoryMode,
     ) -> Result<Arc<Block>, Arc<Block>> {
         let block = Block::new(id.clone(), level, mode);
-        let new = Entry::new(&block);
         let hash = id.place();
         let mut shard = self.shard(hash).lock();
         let slot = shard.entry(hash, |entry| entry.id == *id, |entry| entry.id.place());
-        let replaced = match slot {
+        match slot {
+            Slot::Vacant(free) => {
+                free.insert(Entry::new(&block));
+            }
             // One that is just being taken out of the table is as good as gone.
             Slot::Occupied(there) if !there.get().block.state.lock().removed => {
                 return Err(Arc::clone(&there.get().block));
             }
-            Slot::Occupied(mut there) => Some(std::mem::replace(there.get_mut(), new)),
-            Slot::Vacant(free) => {
-                free.insert(new);
-                None
+            Slot::Occupied(mut there) => {
+                let replaced = std::mem::replace(there.get_mut(), Entry::new(&block));
+                drop(shard);
+                drop(replaced);
             }
-        };
-        drop(shard);
-        drop(replaced);
+        }
         Ok(block)
     }
 
