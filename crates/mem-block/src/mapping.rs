@@ -9,6 +9,10 @@ pub(crate) const MAPPING_UNIT: u64 = Pages::UNIT as u64;
 /// Size and alignment of a huge page, in bytes.
 pub(crate) const HUGE_PAGE: usize = 2 << 20;
 
+/// Mappings up to this many bytes are resident from the beginning: Spark's largest page by default,
+/// and pages are filled. Larger ones become so as they are touched.
+const RESIDENT_MAX: usize = 64 << 20;
+
 /// Maps `len` bytes, a multiple of [`MAPPING_UNIT`].
 ///
 /// From [`HUGE_PAGE`] on they start at a multiple of it and huge pages are advised: first touch of
@@ -18,10 +22,28 @@ pub(crate) fn map(len: usize) -> io::Result<Pages> {
     if len < HUGE_PAGE {
         return Pages::map(len);
     }
-    let pages = aligned(len)?;
     #[cfg(target_os = "linux")]
-    pages.advise_huge();
-    Ok(pages)
+    {
+        let mut pages = aligned(len)?;
+        pages.advise_huge();
+        if len <= RESIDENT_MAX {
+            fault_in(&mut pages);
+        }
+        Ok(pages)
+    }
+    #[cfg(not(target_os = "linux"))]
+    aligned(len)
+}
+
+/// Touches every huge page, the last byte first.
+///
+/// The kernel zeroes a huge page so that the part which was touched is the last to be zeroed, and in
+/// the processor's cache. For the first byte, which most touch first, it therefore goes through the
+/// huge page backwards, 4 KiB by 4 KiB, which takes twice as long as forwards.
+#[cfg(target_os = "linux")]
+fn fault_in(pages: &mut Pages) {
+    let ends = (HUGE_PAGE..=pages.len()).step_by(HUGE_PAGE);
+    ends.for_each(|end| pages.fault_in(end - 1));
 }
 
 /// Newer kernels align large mappings by themselves; where they don't, one that is longer by a huge

@@ -125,6 +125,14 @@ impl Pages {
         unsafe { mm::madvise(start, self.len, mm::Advice::LinuxHugepage) }.ok();
     }
 
+    /// Writes a zero to fresh memory, where there is one already: the system has to put memory there.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn fault_in(&mut self, at: usize) {
+        let byte = std::ptr::from_mut(&mut self.bytes_mut()[at]);
+        // SAFETY: the byte is borrowed from the mapping for this moment. Volatile, as nobody reads it.
+        unsafe { byte.write_volatile(0) };
+    }
+
     pub(crate) fn start(&self) -> NonNull<u8> {
         self.start
     }

@@ -156,7 +156,8 @@ pooled_allocator! {
     ///   process at once.
     /// - Up to 1 MiB, it is cut off a huge page where there is room for one; the rest of that is kept
     ///   for others.
-    /// - From 2 MiB on, it starts at a multiple of 2 MiB and huge pages are advised.
+    /// - From 2 MiB on, it starts at a multiple of 2 MiB and huge pages are advised. Up to 64 MiB, all
+    ///   of it is resident from the beginning.
     /// - Below 64 KiB it comes from the global allocator, as Spark's come from `malloc`: whole pages
     ///   for a few bytes would be a waste that no limit sees.
     OffHeapAllocator from Anonymous
