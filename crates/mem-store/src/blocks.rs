@@ -94,9 +94,12 @@ impl Blocks {
     pub(crate) fn get(&self, id: &BlockId) -> Option<SlabArc<Content>> {
         let hash = id.place();
         let shard = self.shard(hash).lock();
+        // Before it is known whether it is needed: other threads' processors have the counter, and it
+        // comes from there while the entry comes from memory.
+        let now = self.now();
         let entry = shard.find(hash, |entry| entry.id == *id)?;
         let stale = match entry.content.upgrade() {
-            Some(content) if self.enter(&content) => return Some(content),
+            Some(content) if self.enter(&content, now) => return Some(content),
             stale => stale,
         };
         let block = Arc::clone(&entry.block);
@@ -109,7 +112,7 @@ impl Blocks {
     fn get_first(&self, hash: u64, block: &Arc<Block>) -> Option<SlabArc<Content>> {
         let content = block.state.lock().memory.clone()?;
         let mut shard = self.shard(hash).lock();
-        let has_entered = self.enter(&content);
+        let has_entered = self.enter(&content, self.now());
         let entry = shard.find_mut(hash, |entry| Arc::ptr_eq(&entry.block, block));
         let before =
             entry.map(|entry| std::mem::replace(&mut entry.content, SlabArc::downgrade(&content)));
@@ -118,12 +121,13 @@ impl Blocks {
         has_entered.then_some(content)
     }
 
-    /// Lets a reader in who holds the shard's mutex; the content counts as used then.
-    fn enter(&self, content: &Content) -> bool {
+    /// Lets a reader in who holds the shard's mutex; the content counts as used at `now`, a stamp that was
+    /// taken under it.
+    fn enter(&self, content: &Content, now: Stamp) -> bool {
         let has_entered = content.gate.enter();
         if has_entered {
-            // fault(lru): replace `content.touch(self.now());` => ``
-            content.touch(self.now());
+            // fault(lru): replace `content.touch(now);` => ``
+            content.touch(now);
         }
         has_entered
     }
