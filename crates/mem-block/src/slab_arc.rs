@@ -75,6 +75,17 @@ impl<T> Slot<T> {
 ///
 /// A chunk of 2 MiB goes back to the system when nothing is left in it, but for one.
 ///
+/// ```
+/// use mem_block::SlabArc;
+///
+/// let mut block = SlabArc::new([7_u64; 20]);
+/// let other = SlabArc::clone(&block);
+/// let weak = SlabArc::downgrade(&block);
+/// assert!(SlabArc::get_mut(&mut block).is_none());
+/// drop((other, block));
+/// assert!(weak.upgrade().is_none());
+/// ```
+///
 /// # Panics
 /// Nothing of it; where the system has no memory, or 2^31 share an object, the process ends.
 pub struct SlabArc<T> {

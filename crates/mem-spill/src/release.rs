@@ -56,7 +56,7 @@ fn floor(offset: u64, unit: u64) -> u64 {
     offset / unit * unit
 }
 
-/// What giving back may take on average. It takes a third of that while the bytes are nowhere but
+/// What giving back may take on average. It takes half of that while the bytes are nowhere but
 /// in memory; twice that once they were written to a disk, or are about to be.
 const ALLOWED: Duration = Duration::from_micros(100);
 /// What counts at most, of a time in which the thread may just as well have been suspended.
