@@ -60,7 +60,7 @@ impl Data {
 /// A block in memory. Readers share it; whoever drops it last frees the memory and then gives the
 /// reservation back, in the order of the fields, so that nothing is counted as free while it is not.
 ///
-/// What a get needs comes first, in one line of the processor's cache with the counts of the `Arc`.
+/// What a get needs comes first, in one line of the processor's cache with the counts of the `SlabArc`.
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct Content {
