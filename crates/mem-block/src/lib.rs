@@ -110,7 +110,6 @@ mod packed;
 mod pool;
 mod raw;
 mod region;
-
 mod slab_arc;
 mod span;
 mod system;

@@ -36,6 +36,8 @@ pub(crate) struct Group {
     first: Option<Box<[u8]>>,
     /// The records, and bytes of them, that are known to come before.
     before: (u64, u64),
+    /// Whether disk space is given back once the first records are there.
+    releases: bool,
     decoders: Decoders<Unpaged>,
     /// The heap that the codec takes for reading.
     _context: Held,
@@ -129,6 +131,7 @@ impl Group {
             order,
             first: range.first.map(Into::into),
             before: (0, 0),
+            releases: false,
             decoders: Decoders::new(options, vec![scratch])?,
             _context: context,
         })
@@ -247,12 +250,19 @@ impl Group {
         }
         // What comes before is known; a second time there is nothing to skip.
         self.first = None;
+        if std::mem::take(&mut self.releases) {
+            self.release_read();
+        }
         Ok(self.before)
     }
 
-    /// Gives disk space back as it is read from here on; nobody merges these runs again. At the first
-    /// record of the range, what comes before that is read by others too.
+    /// Gives disk space back as it is read, before read-ahead is asked for; nobody merges these runs
+    /// again. What comes before the range is read by others too, so that begins with the range.
     pub(crate) fn release_read(&mut self) {
+        if self.first.is_some() {
+            self.releases = true;
+            return;
+        }
         for cursor in &mut self.heads.cursors {
             cursor.release_read();
         }

@@ -154,11 +154,15 @@ impl Merger {
             for end in ends {
                 let range = Range { first, end };
                 let group = Group::try_open(runs, order, range, spill, &self.memory(wait))?;
-                opened.extend(group.map(|group| MergePart::new(group, unique)));
+                opened.extend(group);
                 first = end;
             }
             if opened.len() == bounds.len() + 1 {
-                return Ok(Some(opened));
+                let parts = opened.into_iter().map(|mut group| {
+                    group.release_read();
+                    MergePart::new(group, unique)
+                });
+                return Ok(Some(parts.collect()));
             }
             parts /= 2;
         }

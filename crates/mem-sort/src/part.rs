@@ -29,9 +29,7 @@ impl MergePart {
     ///
     /// [`SortError::Spill`], [`SortError::Malformed`].
     pub fn begin(&mut self) -> Result<(u64, u64), SortError> {
-        let before = self.group.begin()?;
-        self.group.release_read();
-        Ok(before)
+        self.group.begin()
     }
 
     /// Passes its records to `sink` in order.
@@ -40,10 +38,9 @@ impl MergePart {
     ///
     /// [`SortError`].
     pub fn merge(
-        mut self,
+        self,
         mut sink: impl FnMut(&[u8]) -> io::Result<()>,
     ) -> Result<MergeStats, SortError> {
-        self.begin()?;
         let mut stats = MergeStats::default();
         self.group.merge(self.unique, |_, record| {
             stats.records += 1;

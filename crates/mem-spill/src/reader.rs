@@ -120,11 +120,11 @@ impl<B: Buffer> SpillReader<B> {
     }
 
     /// Has disk space given back as it is read: from the next block on, up to the offset `end` in
-    /// the file, where something may begin that others still read. It comes in handy where it is
-    /// much, and is done only while it takes next to no time. A reader with read-ahead goes on as
-    /// before.
+    /// the file, where something may begin that others still read. What was given back can't be read
+    /// again, by nobody. It is done only while it takes next to no time; the rest goes with the file.
     ///
-    /// What was given back can't be read again, by nobody.
+    /// To be called before [`with_read_ahead`](Self::with_read_ahead); a reader that has it already
+    /// gives nothing back.
     pub fn release_until(&mut self, end: u64) {
         if let Fetch::Here { cursor, .. } = &mut self.fetch {
             cursor.release_until(end);

@@ -35,13 +35,7 @@ impl Counts {
     /// One less; whether it was the last, who then takes the object out and [forgets](Self::forget).
     #[inline]
     pub(super) fn leave(&self) -> bool {
-        let is_last = self.sharing.fetch_sub(1, Ordering::Release) == 1;
-        if is_last {
-            // What others did with the object comes before taking it out.
-            // mutant(the-last-sees-all by the_last_of_two_drops_it): delete
-            fence(Ordering::Acquire);
-        }
-        is_last
+        is_last_of(&self.sharing)
     }
 
     /// One more of those who share, for one who remembers; whether there is an object still.
@@ -99,11 +93,7 @@ impl Counts {
     /// One less; whether it was the last, and the place is free.
     #[inline]
     pub(super) fn forget(&self) -> bool {
-        let is_last = self.remembering.fetch_sub(1, Ordering::Release) == 1;
-        if is_last {
-            fence(Ordering::Acquire);
-        }
-        is_last
+        is_last_of(&self.remembering)
     }
 
     /// Whether nobody shares or remembers it but the caller, who shares it. That stays so until the
@@ -135,6 +125,17 @@ impl Counts {
             remembering => remembering.saturating_sub(1),
         }
     }
+}
+
+/// Counts one less; whether it was the last, who sees all that the others have done.
+#[inline]
+fn is_last_of(count: &AtomicU32) -> bool {
+    let is_last = count.fetch_sub(1, Ordering::Release) == 1;
+    if is_last {
+        // mutant(the-last-sees-all by the_last_of_two_drops_it): delete
+        fence(Ordering::Acquire);
+    }
+    is_last
 }
 
 #[inline]
