@@ -56,7 +56,7 @@ impl LocalUse {
     /// Bytes in use: exact for the owner; another thread may see what was true a moment ago.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.0.used()
+        self.0.used_lately()
     }
 }
 
@@ -113,7 +113,7 @@ impl LocalReservation {
     /// Grows by `bytes` out of the slack alone. False, with nothing changed, where that is not enough.
     #[inline]
     pub fn draw(&mut self, bytes: u64) -> bool {
-        self.slack.draw(bytes)
+        self.slack.draw(bytes, |decide| self.locked(decide))
     }
 
     /// Grows by exactly `bytes`. May evict where the slack is not enough; never waits.
@@ -155,6 +155,8 @@ impl LocalReservation {
             return false;
         }
         let (slack, quantum) = (&self.slack, self.quantum);
+        let most = self.first.saturating_mul(GROWTH);
+        let next = quantum.saturating_mul(2).min(most);
         let granted = self.ledger.locked(
             |state| {
                 if slack.is_exact() {
@@ -166,7 +168,9 @@ impl LocalReservation {
                 // A pool that had grown for slack would stay so, and with it the share below which
                 // tasks wait: slack comes out of what is free in the pool as it is.
                 let sequence = state.grant_at_once(execution, slack.mode, want)?;
-                state.arm(slack, sub(add(slack.reserve(), want), bytes));
+                let rest = sub(add(slack.reserve(), want), bytes);
+                slack.set_used(add(slack.used(), bytes));
+                state.arm(slack, rest, most_slack(next));
                 Some((want, sequence))
             },
             |granted| {
@@ -179,9 +183,7 @@ impl LocalReservation {
         let Some((want, sequence)) = granted else {
             return false;
         };
-        self.slack.set_used(add(self.bytes(), bytes));
-        let most = self.first.saturating_mul(GROWTH);
-        self.quantum = quantum.saturating_mul(2).min(most);
+        self.quantum = next;
         let event = Event::Grant {
             task: Some(self.task()),
             mode: self.mode(),
@@ -210,7 +212,7 @@ impl LocalReservation {
     /// Adds bytes that the task was granted and that no guard has: the counterpart of
     /// [`Reservation::leave`].
     pub fn adopt(&mut self, bytes: u64) {
-        self.slack.set_used(add(self.bytes(), bytes));
+        self.set_used(add(self.bytes(), bytes));
     }
 
     /// Bytes in reserve.
@@ -221,7 +223,7 @@ impl LocalReservation {
 
     /// Empties it without giving anything back: the task has ended and its memory went with it.
     pub fn forget(&mut self) {
-        self.slack.set_used(0);
+        self.set_used(0);
     }
 
     /// Gives `bytes` back, at most all that is in use: into the slack, as long as that is not too much.
@@ -236,14 +238,13 @@ impl LocalReservation {
     /// much is not in use, or that would be too much slack, or there may be none.
     #[inline]
     pub fn put_back(&mut self, bytes: u64) -> bool {
-        let most = self.quantum.saturating_mul(2);
-        self.slack.put_back(bytes, most)
+        self.slack.put_back(bytes, |decide| self.locked(decide))
     }
 
     /// Takes `bytes` of what is in use, at most all, out of it.
     pub fn split(&mut self, bytes: u64) -> Reservation {
         let bytes = bytes.min(self.bytes());
-        self.slack.set_used(sub(self.bytes(), bytes));
+        self.set_used(sub(self.bytes(), bytes));
         let Slack { task, mode, .. } = *self.slack;
         Reservation::new(
             Arc::clone(&self.ledger),
@@ -260,15 +261,15 @@ impl LocalReservation {
     fn release(&self, bytes: u64, keep: u64) {
         let slack = &*self.slack;
         let (task, mode) = (Some(slack.task), slack.mode);
-        slack.set_used(sub(slack.used(), bytes));
         let kind = Kind::Execution;
         let given_back = self.ledger.locked(
             |state| {
                 let keep = if slack.is_armed() { keep } else { 0 };
                 let all = add(state.lay_down(slack), bytes);
+                slack.set_used(sub(slack.used(), bytes));
                 let keep = keep.min(all);
                 if keep > 0 {
-                    state.arm(&self.slack, keep);
+                    state.arm(&self.slack, keep, most_slack(self.quantum));
                 }
                 let surplus = sub(all, keep);
                 let (released, sequence) = match surplus {
@@ -299,6 +300,20 @@ impl LocalReservation {
         }
     }
 
+    /// Writes what is in use, beside the slack. Takes the ledger's lock where slack may be used.
+    fn set_used(&self, bytes: u64) {
+        let slack = &self.slack;
+        if slack.is_armed() {
+            self.ledger.locked(|_| slack.set_used(bytes), |()| None);
+        } else {
+            slack.set_used(bytes);
+        }
+    }
+
+    fn locked(&self, decide: &dyn Fn() -> bool) -> bool {
+        self.ledger.locked(|_| decide(), |_| None)
+    }
+
     fn ask(&self, bytes: u64) -> Ask {
         Ask::execution(self.slack.task, self.slack.mode, bytes)
     }
@@ -306,6 +321,11 @@ impl LocalReservation {
     fn take_over(&mut self, more: Reservation) {
         self.adopt(more.leave());
     }
+}
+
+/// Bytes of slack that an owner may put together who asks for `quantum` bytes of it at a time.
+fn most_slack(quantum: u64) -> u64 {
+    quantum.saturating_mul(2)
 }
 
 impl Drop for LocalReservation {

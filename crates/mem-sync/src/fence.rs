@@ -4,19 +4,30 @@
 //! what the other wrote. With two equal fences that costs each of them some ten nanoseconds. Here the
 //! [light](light_fence) half costs nothing but keeps the compiler from reordering, and the
 //! [heavy](heavy_fence) half has the kernel put a full fence into every running thread of the process.
-//! Where the kernel can't do that, and in models, both halves are full fences.
+//! Where the kernel can't do that, whoever is in a hurry has to [fence](crate::atomic::fence) fully too.
 
 use crate::atomic::{Ordering, fence};
 
+#[cfg(mem_loom)]
+pub use crate::modelled::{is_fence_light, light_fence};
+
+/// Whether the [light](light_fence) half is enough, which never changes. Else a full fence, sequentially
+/// consistent, has to stand in its place.
+#[cfg(not(mem_loom))]
+#[inline]
+#[must_use]
+pub fn is_fence_light() -> bool {
+    #[cfg(target_os = "linux")]
+    return membarrier::is_had();
+    #[cfg(not(target_os = "linux"))]
+    return false;
+}
+
 /// The half that is called often.
+#[cfg(not(mem_loom))]
 #[inline]
 pub fn light_fence() {
-    #[cfg(all(target_os = "linux", not(mem_loom)))]
-    if membarrier::is_had() {
-        std::sync::atomic::compiler_fence(Ordering::SeqCst);
-        return;
-    }
-    fence(Ordering::SeqCst);
+    std::sync::atomic::compiler_fence(Ordering::SeqCst);
 }
 
 /// The half that is called rarely: some microseconds. Calls the kernel.
@@ -103,6 +114,10 @@ mod tests {
         const ROUNDS: usize = 2_000;
         let flags = Arc::new([const { AtomicUsize::new(0) }; 2]);
         let start = Arc::new(Barrier::new(2));
+        let light = || match is_fence_light() {
+            true => light_fence(),
+            false => fence(Ordering::SeqCst),
+        };
         let round = |own: usize, fence: fn()| {
             let (flags, start) = (Arc::clone(&flags), Arc::clone(&start));
             move || {
@@ -117,7 +132,7 @@ mod tests {
                 seen
             }
         };
-        let light = std::thread::spawn(round(0, light_fence));
+        let light = std::thread::spawn(round(0, light));
         let heavy = round(1, heavy_fence)();
         let light = light.join().unwrap();
         for (round, (light, heavy)) in light.into_iter().zip(heavy).enumerate() {

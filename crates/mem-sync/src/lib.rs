@@ -50,6 +50,8 @@ use native as imp;
 
 pub use clock::{Clock, ManualClock, Moment, SystemClock};
 pub use crossbeam_utils::CachePadded;
-pub use fence::{heavy_fence, light_fence};
+pub use fence::{heavy_fence, is_fence_light, light_fence};
+#[cfg(mem_loom)]
+pub use imp::set_fence_light;
 pub use imp::{Condvar, Mutex, MutexGuard, Parker, Unparker, atomic, lock_spinning, thread};
 pub use thread_waker::{ThreadWaker, with_thread_waker};

@@ -122,6 +122,28 @@ impl Unparker {
     }
 }
 
+std::thread_local! {
+    /// All threads of a model run on the one that runs the model.
+    static LIGHT: std::cell::Cell<bool> = const { std::cell::Cell::new(true) };
+}
+
+/// As natively, of a kernel that a model chooses with [`set_fence_light`].
+pub fn is_fence_light() -> bool {
+    LIGHT.get()
+}
+
+/// Has models run as where the light half of the fence is enough, which they do unless told, or is not.
+pub fn set_fence_light(light: bool) {
+    LIGHT.set(light);
+}
+
+/// A full fence where the light half is enough, for that is what it amounts to then.
+pub fn light_fence() {
+    if is_fence_light() {
+        atomic::fence(atomic::Ordering::SeqCst);
+    }
+}
+
 /// loom's atomics.
 pub mod atomic {
     pub use loom::sync::atomic::{

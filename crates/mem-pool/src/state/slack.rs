@@ -19,12 +19,12 @@ use crate::task::TaskId;
 use crate::waiter::Attempt;
 
 impl State {
-    /// The owner may draw on `bytes` of slack from now on.
-    pub(crate) fn arm(&mut self, slack: &Arc<Slack>, bytes: u64) {
+    /// The owner may draw on `bytes` of slack from now on, and put `most` together.
+    pub(crate) fn arm(&mut self, slack: &Arc<Slack>, bytes: u64, most: u64) {
         if !slack.is_armed() {
             self.armed.add(slack);
         }
-        slack.arm(bytes);
+        slack.arm(bytes, most);
     }
 
     /// The owner gives up its slack, and is told how much that was; it stays granted. No fence: it is

@@ -1,7 +1,7 @@
 //! Slack is taken once: by its owner or by whoever needs it more; and it makes nobody wait.
 
 use mem_pool::{LocalReservation, TaskId};
-use mem_sync::thread::spawn;
+use mem_sync::{set_fence_light, thread::spawn};
 use std::sync::Arc;
 
 use crate::house::{House, ON, ask, sizes};
@@ -20,27 +20,58 @@ fn with_slack(slack: u64) -> (House, LocalReservation) {
     (house, owner)
 }
 
-/// The owner draws and puts back while another has the slack recalled. Protects: the flags and fences
-/// by which the two exclude each other.
+/// The owner draws and puts back while another has the slack recalled. Protects: the words and fences
+/// by which no byte is had by both.
 #[test]
 fn slack_is_taken_once() {
+    model(|| taken_once(1, 1));
+}
+
+/// The same where the kernel can't fence for the owner.
+#[test]
+fn slack_is_taken_once_with_full_fences() {
+    set_fence_light(false);
+    model(|| taken_once(1, 1));
+}
+
+/// The owner draws all that there is, so that nothing is left whoever comes first.
+#[test]
+fn all_slack_is_taken_once() {
+    model(|| taken_once(2, 3));
+}
+
+fn taken_once(draw: u64, put_back: u64) {
+    let (house, mut owner) = with_slack(2);
+    let ledger = Arc::clone(&house.ledger);
+    let other = spawn(move || ledger.try_acquire(ask(2, 3)));
+    let drawn = owner.draw(draw);
+    let before = owner.bytes();
+    assert_eq!(before, 1 + if drawn { draw } else { 0 });
+    let is_back = owner.put_back(put_back);
+    let granted = other.join().unwrap();
+    let back = if is_back { before.min(put_back) } else { 0 };
+    assert_eq!(owner.bytes(), before - back);
+    assert_eq!(
+        house.ledger.execution_usage(OWNER),
+        owner.bytes() + house.ledger.slack(ON),
+        "what is granted is in use or in reserve"
+    );
+    house.ledger.check();
+    drop((granted, owner));
+    house.close(&[1, 2]);
+}
+
+/// Somebody reads what the owner uses while it gives all back, its slack too. Protects: the version by
+/// which a reader knows that what it read goes together.
+#[test]
+fn use_is_read_whole() {
     model(|| {
-        let (house, mut owner) = with_slack(2);
-        let ledger = Arc::clone(&house.ledger);
-        let other = spawn(move || ledger.try_acquire(ask(2, 3)));
-        let drawn = owner.draw(1);
-        let put_back = owner.put_back(1);
-        let granted = other.join().unwrap();
-        assert!(drawn || owner.bytes() < 2);
-        assert_eq!(owner.bytes(), 1 + u64::from(drawn) - u64::from(put_back));
-        assert_eq!(
-            house.ledger.execution_usage(OWNER),
-            owner.bytes() + house.ledger.slack(ON),
-            "what is granted is in use or in reserve"
-        );
-        house.ledger.check();
-        drop((granted, owner));
-        house.close(&[1, 2]);
+        let (house, owner) = with_slack(2);
+        let reader = owner.reader();
+        let read = spawn(move || reader.bytes());
+        drop(owner);
+        assert!(read.join().unwrap() <= 1);
+        house.close(&[1]);
     });
 }
 
