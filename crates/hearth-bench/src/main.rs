@@ -13,6 +13,7 @@
 mod groups;
 mod measure;
 mod report;
+mod threads;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

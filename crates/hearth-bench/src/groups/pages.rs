@@ -15,6 +15,7 @@ use task_mem::{ConsumerOptions, MemoryConsumer, NoSpill, TaskId, TaskMemoryManag
 
 use crate::measure::{in_turn, time};
 use crate::report::{Report, Row};
+use crate::threads::together;
 use touched::{Pages, huge_pages, mapped, touch, zeroed};
 
 const GROUP: &str = "pages";
@@ -166,20 +167,15 @@ fn hand_over(report: &mut Report, threads: u64) {
         return;
     }
     let memory = allocator(threads * MIB);
-    let together = |work: &(dyn Fn() + Sync)| {
-        time(|| {
-            std::thread::scope(|scope| {
-                for _ in 0..threads {
-                    scope.spawn(|| (0..EACH).for_each(|_| work()));
-                }
-            });
-        })
+    let on_all = |work: &(dyn Fn() + Sync)| {
+        let mut numbers: Vec<_> = (0..threads).collect();
+        together(&mut numbers, |_| (0..EACH).for_each(|_| work()))
     };
     let [ours, theirs] = in_turn(
         31,
         [
-            &mut || together(&|| memory.allocate(MIB).expect("one for each").free()),
-            &mut || together(&|| drop(std::hint::black_box(Vec::<u8>::with_capacity(1 << 20)))),
+            &mut || on_all(&|| memory.allocate(MIB).expect("one for each").free()),
+            &mut || on_all(&|| drop(std::hint::black_box(Vec::<u8>::with_capacity(1 << 20)))),
         ],
     );
     let peer = ("malloc and free", theirs);

@@ -5,7 +5,6 @@ mod hand_over;
 mod metered;
 mod refused;
 mod setting;
-mod threads;
 
 use crate::report::Report;
 

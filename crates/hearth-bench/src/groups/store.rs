@@ -9,8 +9,9 @@ mod peers;
 
 use std::time::Duration;
 
-use crate::measure::{in_turn, time};
+use crate::measure::in_turn;
 use crate::report::{Report, Row};
+use crate::threads::together;
 use ours::Ours;
 use peers::{Foyer, Moka, QuickCache};
 
@@ -230,17 +231,8 @@ fn sum(bytes: &[u8]) -> u64 {
 
 /// How long all of `threads` take for `work`, which is given the number of its thread.
 fn on_threads(threads: u64, work: impl Fn(u64) + Sync) -> Duration {
-    if threads == 1 {
-        return time(|| work(0));
-    }
-    time(|| {
-        std::thread::scope(|scope| {
-            let work = &work;
-            for thread in 0..threads {
-                scope.spawn(move || work(thread));
-            }
-        });
-    })
+    let mut numbers: Vec<_> = (0..threads).collect();
+    together(&mut numbers, |number| work(*number))
 }
 
 /// Numbers without a pattern, the same in every run.

@@ -12,9 +12,9 @@ use task_mem::{MemoryConsumer, NoSpill, TaskId};
 
 use super::DATAFUSION;
 use super::setting::{MODE, consumer, manager, reservation, task, tracked};
-use super::threads::{Runs, together};
 use crate::measure::{in_turn, time};
 use crate::report::{Report, Row};
+use crate::threads::{Runs, together};
 
 const ROUNDS: usize = 21;
 const OPERATIONS: u32 = 50_000;
