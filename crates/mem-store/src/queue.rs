@@ -69,6 +69,7 @@ pub(crate) struct Queued<B> {
 }
 
 impl<B> EvictionQueue<B> {
+    #[inline]
     pub(crate) fn insert(
         &mut self,
         mode: MemoryMode,

@@ -99,6 +99,7 @@ pub(super) fn enqueue(queue: &mut Candidates, block: &Arc<Block>, state: &mut St
 }
 
 /// Adds a block that has `content` in memory, or will have it, and was last used at `used`.
+#[inline]
 pub(super) fn insert(
     queue: &mut Candidates,
     block: &Arc<Block>,

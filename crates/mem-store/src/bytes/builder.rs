@@ -31,7 +31,7 @@ enum Plan {
     /// So many, and all are granted and allocated.
     Exact(u64),
     /// As many as come.
-    Growing(Growth),
+    Growing(Box<Growth>),
 }
 
 /// Memory that is granted bit by bit. What is written before it is granted is overdrawn: it is not
@@ -89,7 +89,7 @@ impl BytesBuilder {
             allocated: 0,
             overdraft,
         };
-        Self::new(Plan::Growing(growth))
+        Self::new(Plan::Growing(Box::new(growth)))
     }
 
     /// Now `bytes` are granted in all.
@@ -152,23 +152,28 @@ impl BytesBuilder {
     /// The bytes. What memory is left over goes back, and overdrawn memory is replaced by granted, as
     /// far as it is granted by now.
     #[inline]
-    pub(crate) fn finish(mut self) -> ChunkedBytes {
-        let (last, filled) = self.at;
-        self.chunks.truncate(last + usize::from(filled > 0));
-        if let Plan::Growing(growth) = &mut self.plan {
+    pub(crate) fn finish(self) -> ChunkedBytes {
+        let Self {
+            mut chunks,
+            at: (last, filled),
+            written,
+            plan,
+        } = self;
+        chunks.truncate(last + usize::from(filled > 0));
+        if let Plan::Growing(mut growth) = plan {
             // From the last on, whose spare room pays for others.
-            for (number, chunk) in self.chunks.iter_mut().enumerate().rev() {
+            for (number, chunk) in chunks.iter_mut().enumerate().rev() {
                 let used = if number == last { filled } else { chunk.len() };
                 growth.fit(chunk, used);
             }
         }
         ChunkedBytes {
             last: match filled {
-                0 => self.chunks.last().map_or(0, Piece::len),
+                0 => chunks.last().map_or(0, Piece::len),
                 filled => filled,
             },
-            chunks: self.chunks,
-            len: self.written,
+            chunks,
+            len: written,
         }
     }
 

@@ -48,13 +48,15 @@ impl<B> Slots<B> {
         self.get(place.0).map(|standing| &standing.queued)
     }
 
+    #[inline]
     fn add(&mut self, standing: Standing<B>) -> usize {
         match self.slots.get_mut(self.free) {
             Some(slot) => {
                 let at = self.free;
-                if let Slot::Free { next } = std::mem::replace(slot, Slot::Taken(standing)) {
+                if let Slot::Free { next } = *slot {
                     self.free = next;
                 }
+                *slot = Slot::Taken(standing);
                 at
             }
             None => {
@@ -152,6 +154,7 @@ impl Line {
         }
     }
 
+    #[inline]
     pub(super) fn insert<B>(
         &mut self,
         slots: &mut Slots<B>,
