@@ -14,6 +14,7 @@ mod groups;
 mod measure;
 mod report;
 mod threads;
+mod touched;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

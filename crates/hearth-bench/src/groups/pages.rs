@@ -5,8 +5,6 @@
 //! up to the memory's return to the system. Beside the cold cases of one page stand mappings with huge pages: what
 //! the system takes for the same without an allocator.
 
-mod touched;
-
 use std::sync::Arc;
 
 use mem_block::{AllocatorOptions, MemoryAllocator, OffHeapAllocator};
@@ -16,7 +14,7 @@ use task_mem::{ConsumerOptions, MemoryConsumer, NoSpill, TaskId, TaskMemoryManag
 use crate::measure::{in_turn, time};
 use crate::report::{Report, Row};
 use crate::threads::together;
-use touched::{Pages, huge_pages, mapped, touch, zeroed};
+use crate::touched::{Pages, huge_pages, mapped, touch, zeroed};
 
 const GROUP: &str = "pages";
 const KIB: u64 = 1 << 10;

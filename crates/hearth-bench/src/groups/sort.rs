@@ -3,6 +3,7 @@
 mod files;
 mod peers;
 mod program;
+mod ready;
 
 use std::fs;
 use std::io;
@@ -12,6 +13,7 @@ use std::time::Duration;
 use self::files::Files;
 use self::peers::Peer;
 use self::program::{Program, Ran};
+use self::ready::make_memory_ready;
 use crate::measure::median;
 use crate::report::{Report, Row};
 
@@ -84,6 +86,8 @@ impl Contestant {
         // Nor is the disk to be busy with what those before have left to be written.
         let directory = self.output.parent().unwrap_or(&self.output);
         rustix::fs::syncfs(fs::File::open(directory)?)?;
+        // Nor memory to be missing that they had.
+        make_memory_ready();
         let Ran { time, peak_bytes } = (self.program)().run()?;
         self.times.push(time);
         self.peak_bytes = self.peak_bytes.max(peak_bytes);

@@ -1,4 +1,4 @@
-//! The peer: mappings as the system gives them.
+//! Mappings as the system gives them, touched.
 
 use memmap2::{Advice, MmapMut};
 
@@ -7,13 +7,13 @@ const HUGE_PAGE: usize = 2 << 20;
 
 /// Which pages the system is asked to put behind a mapping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Pages {
+pub(crate) enum Pages {
     Small,
     Huge,
 }
 
 /// Writes one byte of every 4 KiB.
-pub(super) fn touch(bytes: &mut [u8]) {
+pub(crate) fn touch(bytes: &mut [u8]) {
     for page in bytes.chunks_mut(PAGE) {
         if let Some(byte) = page.first_mut() {
             *byte = 1;
@@ -23,14 +23,14 @@ pub(super) fn touch(bytes: &mut [u8]) {
 }
 
 /// A fresh mapping, touched.
-pub(super) fn mapped(size: u64, pages: Pages) -> MmapMut {
+pub(crate) fn mapped(size: u64, pages: Pages) -> MmapMut {
     let mut map = advised(size, pages);
     touch(&mut map);
     map
 }
 
 /// A fresh mapping of huge pages, each of which was written to once: the system has zeroed them.
-pub(super) fn zeroed(size: u64) -> MmapMut {
+pub(crate) fn zeroed(size: u64) -> MmapMut {
     let mut map = advised(size, Pages::Huge);
     for page in map.chunks_mut(HUGE_PAGE) {
         if let Some(byte) = page.first_mut() {
@@ -57,7 +57,7 @@ fn advised(size: u64, pages: Pages) -> MmapMut {
 }
 
 /// Whether the system gives huge pages to those that ask.
-pub(super) fn huge_pages() -> bool {
+pub(crate) fn huge_pages() -> bool {
     let setting = std::fs::read_to_string("/sys/kernel/mm/transparent_hugepage/enabled");
     setting.is_ok_and(|setting| !setting.contains("[never]"))
 }
