@@ -1,6 +1,7 @@
 //! Blocks of memory: where they come from, who owns them, how their bytes are addressed.
 //!
-//! - [`MemoryBlock`]: a piece of memory with one owner, which gives it back when dropped.
+//! - [`MemoryBlock`]: a piece of memory with one owner, which gives it back when dropped; and
+//!   [`BlockPart`], for owners of its parts.
 //! - [`HeapAllocator`] and [`OffHeapAllocator`] behind [`MemoryAllocator`]: blocks of the two
 //!   [`MemoryMode`]s under a limit, with freed blocks kept to be used again.
 //! - [`PageAddress`] and [`PackedRecordPointer`]: places in a task's pages, in 64 bits.
@@ -93,7 +94,7 @@
 //! # Ok(())
 //! # }
 //! ```
-#![deny(unsafe_code)] // three modules, `raw`, `cache` and `slab_arc`, are let off
+#![deny(unsafe_code)] // four modules, `raw`, `cache`, `part` and `slab_arc`, are let off
 
 mod account;
 mod address;
@@ -107,6 +108,7 @@ mod location;
 mod mapping;
 mod mode;
 mod packed;
+mod part;
 mod pool;
 mod raw;
 mod region;
@@ -125,6 +127,7 @@ pub use error::AllocError;
 pub use location::{ARRAY_BASE_OFFSET, MemoryLocation, ObjectId};
 pub use mode::MemoryMode;
 pub use packed::{PackError, PackedRecordPointer};
+pub use part::BlockPart;
 pub use slab_arc::{SlabArc, SlabWeak};
 pub use span::Span;
 pub use system::{HeapAllocator, OffHeapAllocator};

@@ -13,11 +13,12 @@ use crate::order::Order;
 use crate::run::{Form, HEADER_BYTES_MAX, Run, take_varint};
 
 /// Reads the records of a run, one at a time, into a buffer that holds the longest of them.
+///
+/// Two lines of the processor's cache: one record of a merge needs this one, and the next another.
+#[repr(align(64))]
 pub(crate) struct RunCursor<B: Buffer> {
     reader: SpillReader<B>,
     record: B,
-    /// Where in the buffer the record is.
-    start: usize,
     /// Bytes of the run's longest record.
     longest: usize,
     /// Bytes of the current record.
@@ -36,18 +37,12 @@ pub(crate) struct RunCursor<B: Buffer> {
 }
 
 impl<B: Buffer> RunCursor<B> {
-    /// A cursor before the first record of `run`. `record` has room for the longest from `start` on.
-    pub(crate) fn new(
-        run: &Run,
-        order: Order,
-        reader: SpillReader<B>,
-        (record, start): (B, usize),
-    ) -> Self {
-        let room = record.as_ref().len().saturating_sub(start);
+    /// A cursor before the first record of `run`. `record` has room for the longest.
+    pub(crate) fn new(run: &Run, order: Order, reader: SpillReader<B>, record: B) -> Self {
+        let room = record.as_ref().len();
         Self {
             reader,
             record,
-            start,
             longest: usize::try_from(run.longest).map_or(room, |longest| longest.min(room)),
             length: 0,
             left: run.records,
@@ -67,14 +62,14 @@ impl<B: Buffer> RunCursor<B> {
         mark: &Mark,
         order: Order,
         reader: SpillReader<B>,
-        room: (B, usize),
+        room: B,
     ) -> Self {
         let mut cursor = Self::new(run, order, reader, room);
         cursor.left = run.records.saturating_sub(mark.records);
         cursor.skip = mark.place.within();
         cursor.length = mark.start.len().min(cursor.longest);
         let length = cursor.length;
-        cursor.record.as_mut()[cursor.start..][..length].copy_from_slice(&mark.start[..length]);
+        cursor.record.as_mut()[..length].copy_from_slice(&mark.start[..length]);
         cursor
     }
 
@@ -98,7 +93,7 @@ impl<B: Buffer> RunCursor<B> {
 
     /// The current record; nothing before the first and after the last.
     pub(crate) fn record(&self) -> &[u8] {
-        &self.record.as_ref()[self.start..][..self.length]
+        &self.record.as_ref()[..self.length]
     }
 
     /// The code that the current record would have as the first of all.
@@ -129,7 +124,7 @@ impl<B: Buffer> RunCursor<B> {
             && common + more <= self.longest
         {
             let same = more == 0 && common == self.length;
-            copy_front(&mut self.record.as_mut()[self.start + common..], rest, more);
+            copy_front(&mut self.record.as_mut()[common..], rest, more);
             self.reader.consume(2 + more);
             self.left -= 1;
             self.length = common + more;
@@ -213,7 +208,7 @@ impl<B: Buffer> RunCursor<B> {
     /// Reads the bytes of the record from `start` to `end`.
     #[inline]
     fn fill(&mut self, start: usize, end: usize) -> Result<(), SortError> {
-        let mut room = &mut self.record.as_mut()[self.start..][start..end];
+        let mut room = &mut self.record.as_mut()[start..end];
         while !room.is_empty() {
             let ready = self.reader.fill_buf().map_err(into_spill_error)?;
             if ready.is_empty() {

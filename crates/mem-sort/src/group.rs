@@ -1,7 +1,7 @@
 //! Runs that are merged at once, and the memory for that.
 
 use mem_spill::{Decoders, ReadAhead, SpillOptions, SpillReader};
-use task_mem::{Failure, Held, MemoryConsumer, MemoryError, NoSpill, Unpaged, Wait};
+use task_mem::{Failure, Held, MemoryConsumer, MemoryError, NoSpill, Unpaged, UnpagedPart, Wait};
 
 use crate::code::{DUPLICATE, EXHAUSTED, code_at, common_bytes};
 use crate::copy::SLACK;
@@ -20,6 +20,8 @@ const STAGGERED_FROM: u64 = 16 << 10;
 /// memory.
 const STEP_BYTES: usize = 448;
 const STEPS: usize = 8;
+/// Bytes of a line of the processor's cache.
+const LINE: u64 = 64;
 
 /// What of each run a group merges: the records from `first` on, and before `end`; both in order.
 #[derive(Debug, Clone, Copy, Default)]
@@ -38,7 +40,7 @@ pub(crate) struct Group {
     before: (u64, u64),
     /// Whether disk space is given back once the first records are there.
     releases: bool,
-    decoders: Decoders<Unpaged>,
+    decoders: Decoders<UnpagedPart>,
     /// The heap that the codec takes for reading.
     _context: Held,
 }
@@ -47,7 +49,7 @@ pub(crate) struct Group {
 /// first of all: when it wins, the merge is over, and no record has to be compared with it.
 struct RunHeads {
     end: Option<Box<[u8]>>,
-    cursors: Vec<RunCursor<Unpaged>>,
+    cursors: Vec<RunCursor<UnpagedPart>>,
 }
 
 impl Heads for RunHeads {
@@ -77,13 +79,19 @@ impl Group {
         let scratch = memory.wait_for(options.scratch_bytes() as u64)?;
         let mut group = Self::empty(order, Range::default(), options, (context, scratch))?;
         for run in runs {
-            let needed = group.count() < NEEDED;
-            let buffer = |bytes| match needed {
+            let lens = group.lens_alone(run);
+            let bytes = sum(&lens);
+            let room = match group.count() < NEEDED {
                 true => memory.wait_for(bytes).map(Some),
                 false => memory.try_for(bytes),
             };
-            if !group.add(run, buffer)? {
+            let room = room.map_err(|error| group.too_long(run, error))?;
+            let Some(room) = room else {
                 break;
+            };
+            let mut parts = room.into_parts(lens).into_iter();
+            if let (Some(block), Some(record)) = (parts.next(), parts.next_back()) {
+                group.add(run, block, record)?;
             }
         }
         Ok(group)
@@ -109,9 +117,15 @@ impl Group {
             return Ok(None);
         };
         let mut group = Self::empty(order, range, options, (context, scratch))?;
+        let lens = runs.iter().flat_map(|run| group.lens_together(run));
+        let lens: Vec<u64> = lens.collect();
+        let Some(room) = memory.try_for(sum(&lens))? else {
+            return Ok(None);
+        };
+        let mut parts = room.into_parts(lens).into_iter();
         for run in runs {
-            if !group.add(run, |bytes| memory.try_for(bytes))? {
-                return Ok(None);
+            if let (Some(block), Some(record)) = (parts.next(), parts.next()) {
+                group.add(run, block, record)?;
             }
         }
         Ok(Some(group))
@@ -132,34 +146,13 @@ impl Group {
             first: range.first.map(Into::into),
             before: (0, 0),
             releases: false,
-            decoders: Decoders::new(options, vec![scratch])?,
+            decoders: Decoders::new(options, vec![scratch.into()])?,
             _context: context,
         })
     }
 
-    /// Opens a run too, and says whether there was memory for that.
-    fn add(
-        &mut self,
-        run: &Run,
-        buffer: impl Fn(u64) -> Result<Option<Unpaged>, MemoryError>,
-    ) -> Result<bool, SortError> {
-        let block_bytes = run.segment.options().block_bytes() as u64;
-        let Some(block) = buffer(block_bytes)? else {
-            return Ok(false);
-        };
-        let start = self.record_start(block_bytes);
-        let room = run.longest.saturating_add(SLACK);
-        let record = match buffer(room.saturating_add(start as u64)) {
-            Ok(Some(record)) => (record, start),
-            Ok(None) => return Ok(false),
-            Err(source) if run.longest > block_bytes && is_shortage(&source) => {
-                return Err(SortError::RecordTooLong {
-                    length: run.longest,
-                    source,
-                });
-            }
-            Err(error) => return Err(error.into()),
-        };
+    /// Opens a run too.
+    fn add(&mut self, run: &Run, block: UnpagedPart, record: UnpagedPart) -> Result<(), SortError> {
         let order = self.order;
         let first = self.first.as_deref();
         let mark = first.and_then(|first| run.marks.last_before(order, first));
@@ -179,7 +172,42 @@ impl Group {
         };
         let shared_from = self.shared_from(run);
         self.heads.cursors.push(cursor.shared_from(shared_from));
-        Ok(true)
+        Ok(())
+    }
+
+    /// What a lack of memory means where `run` was to be opened.
+    fn too_long(&self, run: &Run, source: MemoryError) -> SortError {
+        if run.longest > self.block_bytes() && is_shortage(&source) {
+            let length = run.longest;
+            return SortError::RecordTooLong { length, source };
+        }
+        source.into()
+    }
+
+    /// Bytes of a block of the next run and of the buffer for its records, in memory of their own, and of
+    /// what is left free between them.
+    ///
+    /// Such memory begins where pages of memory do. Were all records at one place from there, the few
+    /// places that a cache has for such addresses would be all that it had for them.
+    fn lens_alone(&self, run: &Run) -> [u64; 3] {
+        let block = self.block_bytes();
+        let free = match block {
+            ..STAGGERED_FROM => 0,
+            _ => self.count() % STEPS * STEP_BYTES,
+        };
+        [block, free as u64, run.longest.saturating_add(SLACK)]
+    }
+
+    /// The same in memory that all runs have together, one behind the other. An odd number of lines for
+    /// records has the runs begin at all places of a page of memory alike, and not at few, for which a
+    /// cache would have few places.
+    fn lens_together(&self, run: &Run) -> [u64; 2] {
+        let lines = run.longest.saturating_add(SLACK).div_ceil(LINE) | 1;
+        [self.block_bytes(), lines.saturating_mul(LINE)]
+    }
+
+    fn block_bytes(&self) -> u64 {
+        self.decoders.options().block_bytes() as u64
     }
 
     /// Where in its file `run` is read by whoever merges what comes after the range.
@@ -191,16 +219,6 @@ impl Group {
         match shared {
             Some(mark) => run.segment.rest(mark.place).offset(),
             None => run.segment.offset(),
-        }
-    }
-
-    /// Where in its buffer the next run has its record. Buffers begin where pages of memory do; were all
-    /// records there, the few places that a cache has for such addresses would be all that it had for
-    /// them.
-    fn record_start(&self, block_bytes: u64) -> usize {
-        match block_bytes {
-            ..STAGGERED_FROM => 0,
-            _ => self.count() % STEPS * STEP_BYTES,
         }
     }
 
@@ -221,12 +239,12 @@ impl Group {
         memory: &Memory<'_>,
     ) -> Result<(), SortError> {
         let mut cursors = std::mem::take(&mut self.heads.cursors).into_iter();
-        let block_bytes = self.decoders.options().block_bytes() as u64;
-        while let Some(second) = memory.try_for(block_bytes)? {
+        while let Some(second) = memory.try_for(self.block_bytes())? {
             let Some(cursor) = cursors.next() else {
                 break;
             };
-            self.heads.cursors.push(cursor.read_ahead(threads, second)?);
+            let cursor = cursor.read_ahead(threads, second.into())?;
+            self.heads.cursors.push(cursor);
         }
         self.heads.cursors.extend(cursors);
         Ok(())
@@ -298,6 +316,11 @@ impl Group {
         }
         Ok(())
     }
+}
+
+/// More than there is, where it has too many digits.
+fn sum(lens: &[u64]) -> u64 {
+    lens.iter().fold(0, |sum, len| sum.saturating_add(*len))
 }
 
 /// Where a merge takes its memory from.

@@ -30,7 +30,8 @@ pub struct SpillReader<B: Buffer> {
     filled: usize,
     /// How many of them were consumed through `BufRead`.
     consumed: usize,
-    fetch: Fetch<B>,
+    /// Apart from what is looked at for each record: thousands of readers are at work together.
+    fetch: Box<Fetch<B>>,
 }
 
 enum Fetch<B: Buffer> {
@@ -59,10 +60,10 @@ impl<B: Buffer> SpillReader<B> {
             block,
             filled: 0,
             consumed: 0,
-            fetch: Fetch::Here {
+            fetch: Box::new(Fetch::Here {
                 cursor,
                 decoders: decoders.clone(),
-            },
+            }),
         })
     }
 
@@ -85,7 +86,7 @@ impl<B: Buffer> SpillReader<B> {
     pub fn next_block(&mut self) -> Result<Option<&[u8]>, SpillError> {
         self.filled = 0;
         self.consumed = 0;
-        let filled = match &mut self.fetch {
+        let filled = match &mut *self.fetch {
             Fetch::Here { cursor, decoders } => cursor.read_block(self.block.as_mut(), decoders)?,
             Fetch::Ahead(ahead) => ahead.next_block(&mut self.block)?,
         };
@@ -100,7 +101,7 @@ impl<B: Buffer> SpillReader<B> {
     ///
     /// [`SpillError::Io`], [`SpillError::Corrupt`].
     pub fn poll_cached(&mut self) -> Result<Poll<Option<&[u8]>>, SpillError> {
-        let Fetch::Here { cursor, decoders } = &mut self.fetch else {
+        let Fetch::Here { cursor, decoders } = &mut *self.fetch else {
             return Ok(Poll::Pending);
         };
         cursor.patience = Patience::Refuses;
@@ -126,7 +127,7 @@ impl<B: Buffer> SpillReader<B> {
     /// To be called before [`with_read_ahead`](Self::with_read_ahead); a reader that has it already
     /// gives nothing back.
     pub fn release_until(&mut self, end: u64) {
-        if let Fetch::Here { cursor, .. } = &mut self.fetch {
+        if let Fetch::Here { cursor, .. } = &mut *self.fetch {
             cursor.release_until(end);
         }
     }
@@ -136,7 +137,7 @@ impl<B: Buffer> SpillReader<B> {
     #[must_use]
     pub fn into_buffers(self) -> Vec<B> {
         let mut buffers = vec![self.block];
-        if let Fetch::Ahead(mut ahead) = self.fetch {
+        if let Fetch::Ahead(mut ahead) = *self.fetch {
             buffers.extend(ahead.take_back().map(|load| load.block));
         }
         buffers
@@ -156,10 +157,10 @@ impl<B: Buffer + 'static> SpillReader<B> {
         read_ahead: &ReadAhead,
         second: B,
     ) -> Result<Self, SpillError> {
-        if let Fetch::Here { cursor, decoders } = self.fetch {
+        if let Fetch::Here { cursor, decoders } = *self.fetch {
             check_block(&cursor, &second)?;
             let ahead = Ahead::new(cursor, decoders, read_ahead.queue(), second);
-            self.fetch = Fetch::Ahead(ahead);
+            *self.fetch = Fetch::Ahead(ahead);
         }
         Ok(self)
     }
@@ -300,7 +301,7 @@ impl<B: Buffer> io::Read for SpillReader<B> {
 
 impl<B: Buffer> fmt::Debug for SpillReader<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ahead = matches!(self.fetch, Fetch::Ahead(_));
+        let ahead = matches!(*self.fetch, Fetch::Ahead(_));
         f.debug_struct("SpillReader")
             .field("filled", &self.filled)
             .field("consumed", &self.consumed)

@@ -136,5 +136,5 @@ pub use metered::Metered;
 pub use page::Page;
 pub use report::{Holding, Owner, TaskEnd};
 pub use spill::{NoSpill, SelfSpill, Spill, SpillError, Spillable};
-pub use unpaged::Unpaged;
+pub use unpaged::{Unpaged, UnpagedPart};
 pub use workspace::WorkspaceBuffer;

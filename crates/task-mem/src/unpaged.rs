@@ -1,7 +1,7 @@
 //! Memory beside pages: regions that are charged to the task and reported with it, but are in no
 //! page table and are never spilled.
 
-use mem_block::{MemoryBlock, MemoryLocation, MemoryMode};
+use mem_block::{BlockPart, MemoryBlock, MemoryLocation, MemoryMode};
 
 use crate::charge::{Account, Charge};
 use crate::consumer::ConsumerId;
@@ -19,8 +19,17 @@ use crate::spill::SelfSpill;
 pub struct Unpaged {
     // Freed before its bytes are granted to somebody else.
     block: MemoryBlock,
-    charge: Charge,
+    charge: Counted,
 }
+
+/// What was charged for a region, counted as one of its task until it is given back.
+#[derive(Debug)]
+struct Counted(Charge);
+
+/// A part of a region, with an owner of its own. The last part frees the region.
+#[derive(Debug)]
+#[must_use = "dropping it gives it up"]
+pub struct UnpagedPart(BlockPart<Counted>);
 
 impl Unpaged {
     /// Its size in bytes, exactly as asked for.
@@ -38,7 +47,7 @@ impl Unpaged {
     /// The consumer it is charged to, or [`ConsumerId::TASK`].
     #[must_use]
     pub fn owner(&self) -> ConsumerId {
-        self.charge.owner
+        self.charge.0.owner
     }
 
     /// Where it starts.
@@ -59,8 +68,18 @@ impl Unpaged {
         self.block.as_mut_slice()
     }
 
+    /// Cuts it into parts of so many bytes each, one behind the other.
+    ///
+    /// # Panics
+    /// Where they have more bytes than it.
+    pub fn into_parts(self, lens: impl IntoIterator<Item = u64>) -> Vec<UnpagedPart> {
+        let parts = self.block.into_parts(lens, self.charge);
+        parts.into_iter().map(UnpagedPart).collect()
+    }
+
     fn new(block: MemoryBlock, charge: Charge) -> Self {
         charge.task().count_region(&charge, true);
+        let charge = Counted(charge);
         Self { block, charge }
     }
 }
@@ -77,9 +96,32 @@ impl AsMut<[u8]> for Unpaged {
     }
 }
 
-impl Drop for Unpaged {
+impl From<Unpaged> for UnpagedPart {
+    /// All of it.
+    fn from(whole: Unpaged) -> Self {
+        let len = whole.bytes();
+        let mut parts = whole.into_parts([len]);
+        parts.pop().expect("it was cut into one")
+    }
+}
+
+impl AsRef<[u8]> for UnpagedPart {
+    #[inline]
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_ref()
+    }
+}
+
+impl AsMut<[u8]> for UnpagedPart {
+    #[inline]
+    fn as_mut(&mut self) -> &mut [u8] {
+        self.0.as_mut()
+    }
+}
+
+impl Drop for Counted {
     fn drop(&mut self) {
-        self.charge.task().count_region(&self.charge, false);
+        self.0.task().count_region(&self.0, false);
     }
 }
 

@@ -7,6 +7,7 @@ use crate::lexer::{code_only, find_word};
 /// The files that may hold unsafe code.
 const ALLOWED: &[&str] = &[
     "crates/mem-block/src/cache.rs",
+    "crates/mem-block/src/part.rs",
     "crates/mem-block/src/raw.rs",
     "crates/mem-block/src/slab_arc.rs",
     "crates/mem-sync/src/fence.rs",
