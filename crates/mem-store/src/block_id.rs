@@ -53,7 +53,7 @@ enum Name {
 pub struct EmptyBlockId;
 
 /// So many numbers that follow one another, from a multiple of it on, are neighbours in a table.
-const NEIGHBOURS: u64 = 64;
+const NEIGHBOURS: u64 = 128;
 
 impl BlockId {
     /// `rdd_R_P`: partition `partition` of `dataset`.
@@ -87,7 +87,7 @@ impl BlockId {
     ///
     /// Blocks are mostly put, got and evicted in the order of their numbers. Where each were at a place
     /// of its own, every one of them would bring in a line of the processor's cache or two for nobody
-    /// else. Rows as a whole are spread as by any hash. Where a dataset has only every 64th number, those
+    /// else. Rows as a whole are spread as by any hash. Where a dataset has only every 128th number, those
     /// whose rows begin at the same place lie behind one another, a few steps away.
     pub(crate) fn place(&self) -> u64 {
         match self.0 {

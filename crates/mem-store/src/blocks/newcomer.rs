@@ -30,6 +30,7 @@ impl<'a> Newcomer<'a> {
         Self { blocks, block }
     }
 
+    #[inline]
     pub(crate) fn block(&self) -> &Arc<Block> {
         self.block.as_ref().expect("it is there until complete")
     }
@@ -38,6 +39,7 @@ impl<'a> Newcomer<'a> {
     ///
     /// # Errors
     /// Where it was removed meanwhile.
+    #[inline]
     pub(crate) fn complete(mut self, content: SlabArc<Content>) -> Result<(), StoreError> {
         let completed = self.blocks.complete(self.block(), content);
         match completed {
@@ -83,6 +85,7 @@ impl Blocks {
     /// Takes the block that [`choose`](Self::choose) would out of memory at once, where one of just
     /// `bytes` bytes is enough, and gives what it leaves to `asker`. `None`, and nothing taken, where
     /// the next one has another size.
+    #[inline]
     pub(crate) fn take_one(
         &self,
         bytes: u64,

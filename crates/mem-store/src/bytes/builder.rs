@@ -108,6 +108,7 @@ impl BytesBuilder {
 
     /// The room behind what is written, up to the end of the piece; its contents are of no
     /// particular value. Empty where there is none left.
+    #[inline]
     pub fn unwritten(&mut self) -> &mut [u8] {
         while let Some(chunk) = self.chunks.get(self.at.0)
             && chunk.len() == self.at.1
@@ -125,6 +126,7 @@ impl BytesBuilder {
     ///
     /// # Panics
     /// Where there are not that many.
+    #[inline]
     pub fn advance(&mut self, bytes: usize) {
         assert!(
             bytes <= self.unwritten().len(),
@@ -245,6 +247,7 @@ impl Write for BytesBuilder {
     ///
     /// # Errors
     /// Where more come than were promised, or the allocator has no memory left.
+    #[inline]
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if !bytes.is_empty() && self.unwritten().is_empty() {
             self.grow()?;
