@@ -104,9 +104,16 @@ impl Slack {
     /// Bytes in reserve: exact for the owner, about for others who have the ledger's lock.
     pub(crate) fn reserve(&self) -> u64 {
         match self.is_armed() {
-            true => self.numbers.slack.load(Ordering::Relaxed),
+            true => self.all_slack(),
             false => 0,
         }
+    }
+
+    /// What stands there as slack, at most all that was granted: an owner that puts back more than it uses
+    /// is about to find that out.
+    fn all_slack(&self) -> u64 {
+        let granted = self.numbers.granted.load(Ordering::Relaxed);
+        self.numbers.slack.load(Ordering::Relaxed).min(granted)
     }
 
     /// The owner takes `bytes` of slack into use. False, with nothing changed, where there is not
@@ -257,9 +264,7 @@ impl Slack {
     /// Takes all of the slack. Under the ledger's lock, after disarming and the fence.
     pub(crate) fn take(&self) -> u64 {
         let numbers = &*self.numbers;
-        let granted = numbers.granted.load(Ordering::Relaxed);
-        // An owner that puts back more than it uses is about to find that out.
-        let slack = numbers.slack.load(Ordering::Relaxed).min(granted);
+        let slack = self.all_slack();
         numbers.taken.store(slack, Ordering::Relaxed);
         numbers.armed.store(false, Ordering::Release);
         slack
