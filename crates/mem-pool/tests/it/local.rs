@@ -44,6 +44,80 @@ fn small_changes_stay_away_from_the_ledger() {
     house.ledger.check();
 }
 
+/// Neither more than there is in reserve, nor more than is in use, nor so much that there would be too
+/// much in reserve: nothing is moved then, whether slack may be used or was taken back.
+#[test]
+fn what_can_not_be_moved_stays_where_it_is() {
+    let house = house(10_000, 0);
+    let mut mine = local(&house, 1, QUANTUM);
+    mine.try_grow(10).unwrap();
+    let is_so = |mine: &LocalReservation, used, slack| {
+        assert_eq!((mine.bytes(), mine.slack()), (used, slack));
+        assert_eq!(mine.reader().bytes(), used);
+        assert_eq!(house.ledger.slack(ON), slack);
+    };
+    for bytes in [65, u64::MAX] {
+        assert!(!mine.draw(bytes));
+        is_so(&mine, 10, 64);
+    }
+    for bytes in [11, u64::MAX, u64::MAX - 64] {
+        assert!(!mine.put_back(bytes));
+        is_so(&mine, 10, 64);
+    }
+    assert!(mine.draw(64) && mine.put_back(74));
+    is_so(&mine, 0, 74);
+    mine.try_grow(1_000).unwrap();
+    let slack = mine.slack();
+    assert!(!mine.put_back(1_000));
+    is_so(&mine, 1_000, slack);
+    drop(house.ledger.try_acquire(ask(2, 20_000)));
+    is_so(&mine, 1_000, 0);
+    for bytes in [1, 1_000, u64::MAX] {
+        assert!(!mine.draw(bytes) && !mine.put_back(bytes));
+        is_so(&mine, 1_000, 0);
+    }
+    assert_eq!(held(&house, 1), 1_000);
+}
+
+/// One grows and shrinks, as it counts itself; another has all slack taken back, and a third looks on.
+#[test]
+fn the_books_are_right_beside_who_recalls_and_who_reads() {
+    let house = house(1 << 20, 0);
+    let mut mine = local(&house, 1, QUANTUM);
+    let (reader, ledger) = (mine.reader(), &house.ledger);
+    let done = std::sync::atomic::AtomicBool::new(false);
+    let is_done = || done.load(std::sync::atomic::Ordering::Relaxed);
+    let mut used = 0_u64;
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_done() {
+                drop(ledger.try_acquire(ask(2, 2 << 20)));
+            }
+        });
+        scope.spawn(|| {
+            while !is_done() {
+                assert!(reader.bytes() < 10_000, "never so much was in use");
+            }
+        });
+        for step in 0..200_000_u64 {
+            let bytes = step * 7_919 % 100;
+            if step % 64 < 32 {
+                mine.try_grow(bytes).unwrap();
+                used += bytes;
+            } else {
+                mine.shrink(bytes);
+                used -= bytes.min(used);
+            }
+            assert_eq!(mine.bytes(), used);
+        }
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+    assert_eq!(held(&house, 1), used + house.ledger.slack(ON));
+    drop(mine);
+    assert_eq!(held(&house, 1), 0);
+    house.ledger.check();
+}
+
 #[test]
 fn the_quantum_grows_with_use_and_starts_again_after_a_recall() {
     let house = house(10_000, 0);
