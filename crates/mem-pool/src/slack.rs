@@ -85,7 +85,8 @@ impl Slack {
         sub(granted, self.numbers.slack.load(Ordering::Relaxed))
     }
 
-    /// Bytes in use, for any thread: what was true a moment ago, or may be in a moment.
+    /// Bytes in use, for any thread: what was true a moment ago, or may be in a moment. Waits while the
+    /// owner writes two numbers that go together, and for nothing else.
     pub(crate) fn used_lately(&self) -> u64 {
         let numbers = &*self.numbers;
         loop {
@@ -236,6 +237,8 @@ impl Slack {
         let version = numbers.version.load(Ordering::Relaxed);
         // mutant(writer-warns by use_is_read_whole): delete
         numbers.version.store(add(version, 1), Ordering::Relaxed);
+        // Who sees any of what is written from here on, also later and without a version, sees that.
+        // mutant(version-comes-first by use_is_read_whole_beside_a_change): delete
         fence(Ordering::Release);
         numbers.granted.store(granted, Ordering::Relaxed);
         numbers.slack.store(slack, Ordering::Relaxed);

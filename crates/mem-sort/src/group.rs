@@ -23,6 +23,9 @@ const STEPS: usize = 8;
 /// Bytes of a line of the processor's cache.
 const LINE: u64 = 64;
 
+/// Why memory that was cut has one more.
+const A_PART: &str = "there is a part for each length";
+
 /// What of each run a group merges: the records from `first` on, and before `end`; both in order.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Range<'a> {
@@ -85,14 +88,13 @@ impl Group {
                 true => memory.wait_for(bytes).map(Some),
                 false => memory.try_for(bytes),
             };
-            let room = room.map_err(|error| group.too_long(run, error))?;
+            let room = room.map_err(|error| too_long(run, error))?;
             let Some(room) = room else {
                 break;
             };
             let mut parts = room.into_parts(lens).into_iter();
-            if let (Some(block), Some(record)) = (parts.next(), parts.next_back()) {
-                group.add(run, block, record)?;
-            }
+            let block = parts.next().expect(A_PART);
+            group.add(run, block, parts.next_back().expect(A_PART))?;
         }
         Ok(group)
     }
@@ -117,16 +119,15 @@ impl Group {
             return Ok(None);
         };
         let mut group = Self::empty(order, range, options, (context, scratch))?;
-        let lens = runs.iter().flat_map(|run| group.lens_together(run));
+        let lens = runs.iter().flat_map(lens_together);
         let lens: Vec<u64> = lens.collect();
         let Some(room) = memory.try_for(sum(&lens))? else {
             return Ok(None);
         };
         let mut parts = room.into_parts(lens).into_iter();
         for run in runs {
-            if let (Some(block), Some(record)) = (parts.next(), parts.next()) {
-                group.add(run, block, record)?;
-            }
+            let block = parts.next().expect(A_PART);
+            group.add(run, block, parts.next().expect(A_PART))?;
         }
         Ok(Some(group))
     }
@@ -175,41 +176,6 @@ impl Group {
         Ok(())
     }
 
-    /// What a lack of memory means where `run` was to be opened.
-    fn too_long(&self, run: &Run, source: MemoryError) -> SortError {
-        if run.longest > self.block_bytes() && is_shortage(&source) {
-            let length = run.longest;
-            return SortError::RecordTooLong { length, source };
-        }
-        source.into()
-    }
-
-    /// Bytes of a block of the next run and of the buffer for its records, in memory of their own, and of
-    /// what is left free between them.
-    ///
-    /// Such memory begins where pages of memory do. Were all records at one place from there, the few
-    /// places that a cache has for such addresses would be all that it had for them.
-    fn lens_alone(&self, run: &Run) -> [u64; 3] {
-        let block = self.block_bytes();
-        let free = match block {
-            ..STAGGERED_FROM => 0,
-            _ => self.count() % STEPS * STEP_BYTES,
-        };
-        [block, free as u64, run.longest.saturating_add(SLACK)]
-    }
-
-    /// The same in memory that all runs have together, one behind the other. An odd number of lines for
-    /// records has the runs begin at all places of a page of memory alike, and not at few, for which a
-    /// cache would have few places.
-    fn lens_together(&self, run: &Run) -> [u64; 2] {
-        let lines = run.longest.saturating_add(SLACK).div_ceil(LINE) | 1;
-        [self.block_bytes(), lines.saturating_mul(LINE)]
-    }
-
-    fn block_bytes(&self) -> u64 {
-        self.decoders.options().block_bytes() as u64
-    }
-
     /// Where in its file `run` is read by whoever merges what comes after the range.
     fn shared_from(&self, run: &Run) -> u64 {
         let Some(end) = &self.heads.end else {
@@ -220,6 +186,20 @@ impl Group {
             Some(mark) => run.segment.rest(mark.place).offset(),
             None => run.segment.offset(),
         }
+    }
+
+    /// Bytes of a block of the next run and of the buffer for its records, in memory of their own, and of
+    /// what is left free between them.
+    ///
+    /// Such memory begins where pages of memory do. Were all records at one place from there, the few
+    /// places that a cache has for such addresses would be all that it had for them.
+    fn lens_alone(&self, run: &Run) -> [u64; 3] {
+        let block = block_bytes(run);
+        let free = match block {
+            ..STAGGERED_FROM => 0,
+            _ => self.count() % STEPS * STEP_BYTES,
+        };
+        [block, free as u64, run.longest.saturating_add(SLACK)]
     }
 
     /// The number of runs.
@@ -239,7 +219,8 @@ impl Group {
         memory: &Memory<'_>,
     ) -> Result<(), SortError> {
         let mut cursors = std::mem::take(&mut self.heads.cursors).into_iter();
-        while let Some(second) = memory.try_for(self.block_bytes())? {
+        let block_bytes = self.decoders.options().block_bytes() as u64;
+        while let Some(second) = memory.try_for(block_bytes)? {
             let Some(cursor) = cursors.next() else {
                 break;
             };
@@ -316,6 +297,27 @@ impl Group {
         }
         Ok(())
     }
+}
+
+/// What a lack of memory means where `run` was to be opened.
+fn too_long(run: &Run, source: MemoryError) -> SortError {
+    if run.longest > block_bytes(run) && is_shortage(&source) {
+        let length = run.longest;
+        return SortError::RecordTooLong { length, source };
+    }
+    source.into()
+}
+
+/// Bytes of a block of a run and of the buffer for its records, in memory that all runs have together,
+/// one behind the other. An odd number of lines for records has the runs begin at all places of a page
+/// of memory alike, and not at few, for which a cache would have few places.
+fn lens_together(run: &Run) -> [u64; 2] {
+    let lines = run.longest.saturating_add(SLACK).div_ceil(LINE) | 1;
+    [block_bytes(run), lines.saturating_mul(LINE)]
+}
+
+fn block_bytes(run: &Run) -> u64 {
+    run.segment.options().block_bytes() as u64
 }
 
 /// More than there is, where it has too many digits.

@@ -75,6 +75,22 @@ fn use_is_read_whole() {
     });
 }
 
+/// The same while the owner uses less, and then as much again out of its slack. Protects: the order in which
+/// a change that has a version and one that has none are seen.
+#[test]
+fn use_is_read_whole_beside_a_change() {
+    model(|| {
+        let (house, mut owner) = with_slack(2);
+        let reader = owner.reader();
+        let read = spawn(move || reader.bytes());
+        let less = owner.split(1);
+        assert!(owner.draw(1));
+        assert!(read.join().unwrap() <= 1);
+        drop((less, owner));
+        house.close(&[1]);
+    });
+}
+
 /// A task that would have to wait while another has slack. Protects: the recall.
 #[test]
 fn slack_makes_nobody_wait() {
